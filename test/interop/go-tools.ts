@@ -1,0 +1,62 @@
+/** The Go programs of other people that judge us (built by tools.sh), each as one function. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { requireOrSkip } from '../support/requires.ts'
+
+const bin = resolve(import.meta.dirname, '../../.cache/go/bin')
+
+/** The path of a built program: fsck, hammer, posix, ctclient or treehead-interop. */
+export const goTool = (name: string): string => join(bin, name)
+
+/** True when tools.sh has run to its end; else says so, and throws where nothing may be skipped. */
+export const goToolsOrSkip = (): boolean =>
+  requireOrSkip('the Go tools (run test/interop/tools.sh)', existsSync(join(bin, '.stamp')))
+
+/** One answer of treehead-interop; the other fields depend on the operation. */
+export interface Answer {
+  readonly ok: boolean
+  readonly error?: string
+  readonly [field: string]: unknown
+}
+
+const toJson = (_key: string, value: unknown): unknown =>
+  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : value
+
+/** Asks one treehead-interop process all `requests` in order; byte arrays become base64. */
+export const askGo = (requests: readonly Readonly<Record<string, unknown>>[]): readonly Answer[] => {
+  const input = requests.map((request) => `${JSON.stringify(request, toJson)}\n`).join('')
+  const run = spawnSync(goTool('treehead-interop'), { input, encoding: 'utf8', maxBuffer: 2 ** 30, timeout: 120_000 })
+  if (run.status !== 0) throw new Error(`treehead-interop: ${run.error?.message ?? run.stderr}`)
+  const answers = run.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Answer)
+  if (answers.length !== requests.length) throw new Error(`asked ${requests.length}, got ${answers.length} answers`)
+  return answers
+}
+
+/** Asks one thing. */
+export const askGoOnce = (request: Readonly<Record<string, unknown>>): Answer => askGo([request])[0]!
+
+/** What a program that ran to its end said. */
+export interface Outcome {
+  readonly code: number | null
+  readonly output: string
+}
+
+/** Runs a Go program to its end without blocking this process; after `timeoutMs` it is killed and the code is null. */
+export const runGo = async (name: string, args: readonly string[], timeoutMs: number): Promise<Outcome> => {
+  const child = spawn(goTool(name), args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  const collect = (text: string): void => {
+    output += text
+  }
+  child.stdout.setEncoding('utf8').on('data', collect)
+  child.stderr.setEncoding('utf8').on('data', collect)
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+  const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
+  return { code, output }
+}
