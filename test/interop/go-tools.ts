@@ -2,10 +2,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { requireOrSkip } from '../support/requires.ts'
+import { repositoryRoot } from '../support/root.ts'
 
-const bin = resolve(import.meta.dirname, '../../.cache/go/bin')
+const bin = join(repositoryRoot, '.cache/go/bin')
 
 /** The path of a built program: fsck, hammer, posix, ctclient or treehead-interop. */
 export const goTool = (name: string): string => join(bin, name)
@@ -21,8 +22,11 @@ export interface Answer {
   readonly [field: string]: unknown
 }
 
-const toJson = (_key: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : value
+// A Buffer turns itself into JSON before a replacer sees it, so the holder's field is read instead of the value.
+function toJson(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const raw = this[key]
+  return raw instanceof Uint8Array ? Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64') : value
+}
 
 /** Asks one treehead-interop process all `requests` in order; byte arrays become base64. */
 export const askGo = (requests: readonly Readonly<Record<string, unknown>>[]): readonly Answer[] => {
@@ -59,4 +63,18 @@ export const runGo = async (name: string, args: readonly string[], timeoutMs: nu
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
   return { code, output }
+}
+
+/** Tessera's whole check of the log at `url`, whose key is in `vkeyFile`; resolves with the size it vouches for. */
+export const fsck = async (url: string, vkeyFile: string, timeoutMs = 120_000): Promise<number> => {
+  // Without a terminal, this fsck exits 0 whatever it found; only its last line tells.
+  const { code, output } = await runGo(
+    'fsck',
+    ['--ui=false', `--storage_url=${url}`, `--public_key=${vkeyFile}`],
+    timeoutMs,
+  )
+  const verdict = /Successfully fsck'd log with size (\d+) /.exec(output)
+  if (code !== 0 || verdict === null || /fsck failed/.test(output))
+    throw new Error(`fsck (exit code ${code}):\n${output}`)
+  return Number(verdict[1])
 }

@@ -3,13 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-
-const root = resolve(import.meta.dirname, '../..')
+import { repositoryRoot } from './root.ts'
 
 /** The built command line program. */
-export const mainPath = join(root, 'dist/cli/main.js')
+export const mainPath = join(repositoryRoot, 'dist/cli/main.js')
 
 /** How a process ended. */
 export interface Exit {
