@@ -60,3 +60,13 @@ export const readUint64 = (from: Uint8Array, offset = 0): number => {
   if (!Number.isSafeInteger(value)) throw new TlogError('malformed', 'integer is over 2^53-1')
   return value
 }
+
+/** Order of byte strings: negative, zero or positive as `a` sorts before, with or after `b`; a prefix sorts first. */
+export const compareBytes = (a: Uint8Array, b: Uint8Array): number => {
+  const shorter = Math.min(a.length, b.length)
+  for (let i = 0; i < shorter; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}

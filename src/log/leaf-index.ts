@@ -1,0 +1,72 @@
+/** The index from leaf hash to the first index of that leaf, for strict de-duplication and proofs by hash. */
+import type { TileTree } from '../client/tile-tree.ts'
+import { encodeUint64, encodeUtf8, readUint64 } from '../primitives/bytes.ts'
+import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
+import type { Change, LogStore } from '../storage/storage.ts'
+
+/**
+ * Half of a leaf hash is the key: the row is only a hint, checked against the tree, so a collision (which takes 2^64
+ * work to make) costs its maker the de-duplication of the second leaf and nobody else anything. Short rows matter,
+ * because their keys are random and LevelDB rewrites them many times.
+ */
+const KEY_SIZE = 16
+
+/** The key of the row that says up to which size the index is complete; leaf keys are longer. */
+const POSITION = encodeUtf8('position')
+
+/** The key of a leaf hash. */
+export const leafKey = (leafHash: Uint8Array): Uint8Array => leafHash.subarray(0, KEY_SIZE)
+
+/** The row that says where the leaf is. */
+export const leafRow = (leafHash: Uint8Array, index: number): Change => ({
+  key: leafKey(leafHash),
+  value: encodeUint64(index),
+})
+
+/** The row that says the index is complete for a tree of `size`. */
+export const positionRow = (size: number): Change => ({ key: POSITION, value: encodeUint64(size) })
+
+/** The size up to which the index is complete. */
+export const readPosition = async (store: LogStore): Promise<number> => {
+  const [value] = await store.lookup([POSITION])
+  return value?.length === 8 ? readUint64(value) : 0
+}
+
+/** What the index says of a leaf: its first index, that it has none, or that the key is taken by another leaf. */
+export type Lookup =
+  | { readonly kind: 'found'; readonly index: number }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'taken' }
+
+/** Looks leaves up, 32 bytes each in one array. A hit counts only when the tree has the same hash at that index. */
+export const findLeaves = async (
+  store: LogStore,
+  tree: TileTree,
+  leafHashes: Uint8Array,
+): Promise<readonly Lookup[]> => {
+  const keys: Uint8Array[] = []
+  for (let at = 0; at < leafHashes.length; at += HASH_SIZE) keys.push(leafKey(leafHashes.subarray(at)))
+  const values = await store.lookup(keys)
+  const lookups: Lookup[] = []
+  for (const [i, value] of values.entries()) {
+    // Awaited only for hits, because most leaves of a batch are new and each await is a turn of the queue.
+    lookups.push(
+      value === undefined
+        ? { kind: 'absent' }
+        : await check(tree, leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), value),
+    )
+  }
+  return lookups
+}
+
+const check = async (tree: TileTree, leafHash: Uint8Array, value: Uint8Array): Promise<Lookup> => {
+  const index = value.length === 8 ? readUint64(value) : tree.size
+  const found = index < tree.size && equalHash(await tree.leafHash(index), leafHash)
+  return found ? { kind: 'found', index } : { kind: 'taken' }
+}
+
+/** The first index of a leaf, or undefined. */
+export const findLeaf = async (store: LogStore, tree: TileTree, leafHash: Hash): Promise<number | undefined> => {
+  const [lookup] = await findLeaves(store, tree, leafHash)
+  return lookup?.kind === 'found' ? lookup.index : undefined
+}

@@ -1,0 +1,83 @@
+/** Opening a log: through the start-up gate, with its sequencer and reader wired up. */
+import { lruTileCache } from '../client/tile-cache.ts'
+import { type TileSource, TileTree } from '../client/tile-tree.ts'
+import { EMPTY_ROOT } from '../merkle/hash.ts'
+import type { Clock } from '../primitives/clock.ts'
+import { TlogError } from '../primitives/error.ts'
+import type { LogStore } from '../storage/storage.ts'
+import type { Observe } from './events.ts'
+import { passGate } from './gate.ts'
+import { formatHead } from './head.ts'
+import type { HeadLedger } from './ledger.ts'
+import { defaultPoolLimits, type PoolLimits } from './pool.ts'
+import { type LogKey, Publisher, signHead } from './publish.ts'
+import { LogReader } from './reader.ts'
+import { completeLeafIndex } from './reindex.ts'
+import { Sequencer } from './sequencer.ts'
+
+/** What a log is made of; everything that touches the world is handed in. */
+export interface LogOptions {
+  readonly store: LogStore
+  readonly ledger: HeadLedger
+  /** Signs the heads; its name is the origin. */
+  readonly key: LogKey
+  readonly clock: Clock
+  /** Give equal entries an index each, and keep no index of leaf hashes. Default false. */
+  readonly allowDuplicates?: boolean
+  readonly limits?: PoolLimits
+  /** Told of every commit, refusal and failure. Default: nobody. */
+  readonly observe?: Observe
+  /** Verified tiles of 8 KiB that may stay in memory. Default 2,048. */
+  readonly cachedTiles?: number
+}
+
+/** An open log. */
+export interface Log {
+  readonly origin: string
+  readonly sequencer: Sequencer
+  readonly reader: LogReader
+}
+
+/**
+ * Starts a new log: a signed head of size 0, in the store and in the ledger. Rejects with `conflict` when the store has
+ * a head already.
+ */
+export const createLog = async ({ store, ledger, key, clock }: LogOptions): Promise<void> => {
+  const tree = TileTree.fromEdge({ size: 0, root: EMPTY_ROOT }, [], tilesOf(store))
+  const head = signHead(tree, 0, key, clock)
+  // The store first: a ledger that knows a head which the database lacks would look like a restored old copy.
+  await store.commit({
+    previous: undefined,
+    head: formatHead(head),
+    firstIndex: 0,
+    entries: [],
+    fullTiles: new Map(),
+    index: [],
+  })
+  await ledger.record(await ledger.last(), formatHead(head))
+}
+
+/** Opens a log that is there. Rejects with RefusedError, which says what helps. */
+export const openLog = async (options: LogOptions): Promise<Log> => {
+  const { store, ledger, key, clock, allowDuplicates = false, observe = () => {} } = options
+  const parts = { store, source: tilesOf(store), cache: lruTileCache(options.cachedTiles), key, clock }
+  const { version, head, state, tree, record } = await passGate({ ...parts, ledger })
+  const publisher = new Publisher(ledger, record)
+  // A crash may have come between the commit and the ledger: then the head was never released, and is now.
+  const published = await publisher.publish(head, tree)
+  const indexed = allowDuplicates ? version : await completeLeafIndex({ store, tree, head, version, observe })
+  const sequencer = new Sequencer(
+    { ...parts, publisher, allowDuplicates, observe, limits: options.limits ?? defaultPoolLimits },
+    { version: indexed, state, published },
+  )
+  return { origin: key.signer.name, sequencer, reader: new LogReader(store, () => sequencer.published) }
+}
+
+const tilesOf =
+  (store: LogStore): TileSource =>
+  async (tile) => {
+    const bytes = await store.fullTile(tile)
+    if (bytes === undefined)
+      throw new TlogError('corrupt', `tile ${tile.index} of level ${tile.level} is missing from the database`)
+    return bytes
+  }

@@ -1,0 +1,47 @@
+/** Placement: which entries of a batch are new, and which index each one gets. */
+import { HASH_SIZE } from '../primitives/hash.ts'
+import type { Change } from '../storage/storage.ts'
+import { type Lookup, leafRow } from './leaf-index.ts'
+
+/** Where the entries of a batch go. */
+export interface Placement {
+  /** The index of each entry of the batch. */
+  readonly indices: readonly number[]
+  /** The positions in the batch of the entries that are new, in order: they get the next indices of the log. */
+  readonly fresh: readonly number[]
+  /** Index rows for the new ones. */
+  readonly rows: readonly Change[]
+}
+
+/** Every entry is new: for logs that allow duplicates, which keep no index of leaves. */
+export const placeAll = (size: number, count: number): Placement => {
+  const fresh = Array.from({ length: count }, (_, i) => i)
+  return { indices: fresh.map((i) => size + i), fresh, rows: [] }
+}
+
+/**
+ * The first of equal leaves counts, in the log as `lookups` found it and within the batch. `leafHashes` holds 32 bytes
+ * for each entry.
+ */
+export const placeOnce = (size: number, leafHashes: Uint8Array, lookups: readonly Lookup[]): Placement => {
+  const seen = new Map<string, number>()
+  const indices: number[] = []
+  const fresh: number[] = []
+  const rows: Change[] = []
+  for (const [i, lookup] of lookups.entries()) {
+    const leafHash = leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)
+    const name = String.fromCharCode(...leafHash)
+    const known = lookup.kind === 'found' ? lookup.index : seen.get(name)
+    if (known !== undefined) {
+      indices.push(known)
+      continue
+    }
+    const index = size + fresh.length
+    seen.set(name, index)
+    indices.push(index)
+    fresh.push(i)
+    // A taken key stays with the leaf that had it first.
+    if (lookup.kind === 'absent') rows.push(leafRow(leafHash, index))
+  }
+  return { indices, fresh, rows }
+}

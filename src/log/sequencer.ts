@@ -1,0 +1,217 @@
+/** The sequencer: gathers entries while the last commit syncs, then gives them indices, integrates, commits and publishes. */
+import { type TileCache, type TileSource, TileTree } from '../client/tile-tree.ts'
+import { treeHasher } from '../merkle/hasher.ts'
+import { equalBytes } from '../primitives/bytes.ts'
+import type { Clock } from '../primitives/clock.ts'
+import { isTlogError, TlogError } from '../primitives/error.ts'
+import { HASH_SIZE } from '../primitives/hash.ts'
+import type { LogStore, Version } from '../storage/storage.ts'
+import type { Observe } from './events.ts'
+import { formatHead } from './head.ts'
+import { type Integration, integrate, type TreeState } from './integrate.ts'
+import { findLeaves, positionRow } from './leaf-index.ts'
+import type { Appended, Appender, Entry, PublishedCheckpoint, SignedHead } from './log.ts'
+import { type Placement, placeAll, placeOnce } from './place.ts'
+import { Pool, type PoolLimits, type Submission } from './pool.ts'
+import { type LogKey, type Publisher, signHead } from './publish.ts'
+import { RefusedError } from './refusal.ts'
+
+/** What a sequencer works with. */
+export interface SequencerParts {
+  readonly store: LogStore
+  readonly publisher: Publisher
+  readonly key: LogKey
+  readonly clock: Clock
+  readonly source: TileSource
+  readonly cache: TileCache
+  readonly limits: PoolLimits
+  /** Give every entry its own index, and keep no index of leaf hashes. */
+  readonly allowDuplicates: boolean
+  readonly observe: Observe
+}
+
+/** Where the log stands when a sequencer takes it over. */
+export interface SequencerStart {
+  readonly version: Version
+  readonly state: TreeState
+  readonly published: PublishedCheckpoint
+}
+
+/** A batch on its way: everything that will be committed together. */
+interface Batch {
+  readonly submissions: readonly Submission[]
+  readonly entries: readonly Entry[]
+  readonly leafHashes: Uint8Array
+  readonly placement: Placement
+}
+
+/** The one writer of a log. After the first failed write it takes no more entries; the process should then end. */
+export class Sequencer implements Appender {
+  readonly #parts: SequencerParts
+  readonly #pool: Pool
+  // Owned by the loop in #run; readers see #published only.
+  #version: Version
+  #state: TreeState
+  #published: PublishedCheckpoint
+  #running: Promise<void> | undefined
+  #stopped: TlogError | undefined
+
+  constructor(parts: SequencerParts, start: SequencerStart) {
+    this.#parts = parts
+    this.#pool = new Pool(parts.limits)
+    this.#version = start.version
+    this.#state = start.state
+    this.#published = start.published
+  }
+
+  /** The newest head that has left the process. */
+  get published(): PublishedCheckpoint {
+    return this.#published
+  }
+
+  /** How many entries wait for a commit. */
+  get pooled(): number {
+    return this.#pool.entries
+  }
+
+  /** Why no more entries are taken, if so. */
+  get stopped(): TlogError | undefined {
+    return this.#stopped
+  }
+
+  append(entries: readonly Entry[]): Promise<Appended> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped)
+    return new Promise((resolve, reject) => {
+      try {
+        this.#pool.add({ entries, resolve, reject })
+      } catch (error) {
+        this.#parts.observe({ kind: 'pushback', pooled: this.#pool.entries })
+        throw error
+      }
+      // setImmediate lets every request that arrived in this turn of the event loop join the commit.
+      this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run())
+    })
+  }
+
+  /** Takes no more entries and waits until those already taken are answered. */
+  async drain(): Promise<void> {
+    this.#stopped ??= new RefusedError('stopping', 'no more entries are taken')
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (let taken = this.#pool.take(); taken.length > 0; taken = this.#pool.take()) await this.#step(taken)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  async #step(submissions: readonly Submission[]): Promise<void> {
+    const start = performance.now()
+    try {
+      const batch = await this.#place(submissions)
+      if (batch.placement.fresh.length > 0) await this.#commit(batch, start)
+      this.#answer(batch)
+    } catch (error) {
+      if (!(error instanceof RefusedError)) this.#poison(error)
+      else this.#parts.observe({ kind: 'refused', reason: error.reason })
+      const reason = error instanceof RefusedError || isTlogError(error, 'unknown_outcome') ? error : this.#stopped
+      for (const { reject } of submissions) reject(reason)
+    }
+  }
+
+  async #place(submissions: readonly Submission[]): Promise<Batch> {
+    const entries =
+      submissions.length === 1 ? (submissions[0]?.entries ?? []) : submissions.flatMap((one) => one.entries)
+    const leafHashes = new Uint8Array(entries.length * HASH_SIZE)
+    treeHasher().hashLeaves(entries, leafHashes)
+    const { store, allowDuplicates } = this.#parts
+    const { tree } = this.#published
+    const placement = allowDuplicates
+      ? placeAll(tree.size, entries.length)
+      : placeOnce(tree.size, leafHashes, await findLeaves(store, tree, leafHashes))
+    return { submissions, ...onlyFresh(entries, leafHashes, placement), placement }
+  }
+
+  async #commit({ entries, leafHashes, placement }: Batch, start: number): Promise<void> {
+    const { store, publisher, allowDuplicates, observe } = this.#parts
+    const integration = integrate(this.#state, leafHashes, treeHasher())
+    const { head, tree } = this.#sign(entries, leafHashes, integration)
+    const prepared = performance.now()
+    const { version } = await store.commit({
+      previous: this.#version,
+      head: formatHead(head),
+      firstIndex: this.#published.size,
+      entries,
+      fullTiles: integration.fullTiles,
+      index: allowDuplicates ? [] : [...placement.rows, positionRow(head.size)],
+    })
+    const committed = performance.now()
+    this.#published = await publisher.publish(head, tree).catch((cause: unknown) => {
+      throw new TlogError('unknown_outcome', 'committed, but the ledger could not be told, so nothing was released', {
+        cause,
+      })
+    })
+    this.#version = version
+    this.#state = integration.state
+    observe({
+      kind: 'committed',
+      size: head.size,
+      entries: entries.length,
+      duplicates: placement.indices.length - entries.length,
+      prepareMs: prepared - start,
+      commitMs: committed - prepared,
+      ledgerMs: performance.now() - committed,
+    })
+  }
+
+  /** Verify before release: the leaves hashed again from their bytes, the root by way of the tiles, the signature read back. */
+  #sign(
+    entries: readonly Entry[],
+    leafHashes: Uint8Array,
+    { state, root }: Integration,
+  ): { head: SignedHead; tree: TileTree } {
+    const again = new Uint8Array(leafHashes.length)
+    treeHasher().hashLeaves(entries, again)
+    if (!equalBytes(again, leafHashes))
+      throw new TlogError('corrupt', 'an entry changed in memory while it was integrated')
+    // The root comes from the frontier; opening the tree computes it again from the tiles and compares.
+    const { source, cache, key, clock } = this.#parts
+    const tree = TileTree.fromEdge({ size: state.frontier.size, root }, state.edge, source, cache)
+    return { head: signHead(tree, this.#published.time, key, clock), tree }
+  }
+
+  #answer({ submissions, placement }: Batch): void {
+    const checkpoint = this.#published
+    const { indices, fresh } = placement
+    let at = 0
+    let counted = 0
+    for (const { entries, resolve } of submissions) {
+      const end = at + entries.length
+      const before = counted
+      while (counted < fresh.length && (fresh[counted] ?? end) < end) counted++
+      resolve({ indices: indices.slice(at, end), duplicates: entries.length - (counted - before), checkpoint })
+      at = end
+    }
+  }
+
+  /** Fail-stop: what waits was not written, and nothing will be. */
+  #poison(error: unknown): void {
+    this.#stopped = new TlogError('poisoned', 'a write failed; the server must be restarted', { cause: error })
+    for (const { reject } of this.#pool.takeAll()) reject(this.#stopped)
+    this.#parts.observe({ kind: 'poisoned', error })
+  }
+}
+
+const onlyFresh = (
+  entries: readonly Entry[],
+  leafHashes: Uint8Array,
+  { fresh }: Placement,
+): Pick<Batch, 'entries' | 'leafHashes'> => {
+  if (fresh.length === entries.length) return { entries, leafHashes }
+  const kept = new Uint8Array(fresh.length * HASH_SIZE)
+  for (const [to, from] of fresh.entries())
+    kept.set(leafHashes.subarray(from * HASH_SIZE, (from + 1) * HASH_SIZE), to * HASH_SIZE)
+  return { entries: fresh.map((i) => entries[i] ?? new Uint8Array(0)), leafHashes: kept }
+}

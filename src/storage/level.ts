@@ -1,0 +1,213 @@
+/** Storage in LevelDB: one database, one synced batch for each commit, and no trust that it notices damage. */
+import { open as openFile } from 'node:fs/promises'
+import { Level } from 'level'
+import { concatBytes, encodeUint64, encodeUtf8, equalBytes, readUint64 } from '../primitives/bytes.ts'
+import { TlogError } from '../primitives/error.ts'
+import { sha256 } from '../primitives/sha256.ts'
+import type { OpenOptions } from './backends.ts'
+import { packRuns, RUN_BOUNDARY, unpackRun } from './runs.ts'
+import type { Change, Commit, KeyValueStore, LogStore, Row, Storage, TileKey, Version, Versioned } from './storage.ts'
+
+type Database = Level<Uint8Array, Uint8Array>
+type Write = (batch: ReturnType<Database['batch']>) => void
+
+/** Rows by the first byte of their key. */
+const HEAD = encodeUtf8('h')
+const entryRun = (firstIndex: number): Uint8Array => concatBytes(encodeUtf8('e'), encodeUint64(firstIndex))
+const tileRow = ({ level, index }: TileKey): Uint8Array =>
+  concatBytes(encodeUtf8('t'), Uint8Array.of(level), encodeUint64(index))
+const indexRow = (key: Uint8Array): Uint8Array => concatBytes(encodeUtf8('i'), key)
+const mapRow = (name: string, key: Uint8Array): Uint8Array => concatBytes(encodeUtf8(`k${name}\0`), key)
+
+// A larger write buffer than LevelDB's 4 MiB: random index keys are compacted less often, and 16 MiB of log replay in
+// well under a second at open.
+const tuning = { writeBufferSize: 16 * 2 ** 20, cacheSize: 32 * 2 ** 20, maxFileSize: 8 * 2 ** 20 }
+
+/**
+ * Opens the LevelDB in the folder `location`. Only with `create` may it be absent: LevelDB would otherwise answer the loss
+ * of its CURRENT file by starting an empty database and deleting the tables it no longer knows.
+ */
+export const openLevel = async ({ location, create }: OpenOptions): Promise<Storage> => {
+  const database: Database = new Level(location, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: create,
+    ...tuning,
+  })
+  try {
+    await database.open()
+    await syncFolder(location)
+  } catch (cause) {
+    throw openError(location, cause)
+  }
+  const writer = new Writer(database, location)
+  const log = new LevelLog(database, writer)
+  return {
+    log,
+    keyValue: (name) => new LevelMap(database, writer, name),
+    [Symbol.asyncDispose]: () => database.close(),
+  }
+}
+
+const openError = (location: string, cause: unknown): TlogError => {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  const code = inner instanceof Error && 'code' in inner ? inner.code : undefined
+  const message = inner instanceof Error ? inner.message : String(inner)
+  if (code === 'LEVEL_LOCKED') return new TlogError('conflict', `another process has ${location} open`, { cause })
+  if (/does not exist/.test(message)) return new TlogError('not_found', `no database in ${location}`, { cause })
+  if (code === 'LEVEL_CORRUPTION' || /orruption/.test(message))
+    return new TlogError('corrupt', `${location}: ${message}`, { cause })
+  return new TlogError('io', `cannot open ${location}: ${message}`, { cause })
+}
+
+/** LevelDB syncs its files but not their names; without this a power cut could take a whole new log file away. */
+const syncFolder = async (location: string): Promise<void> => {
+  const folder = await openFile(location, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** The only way to write: everything synced, one batch at a time, and nothing any more after the first failure. */
+class Writer {
+  readonly #database: Database
+  readonly #location: string
+  #failure: unknown
+
+  constructor(database: Database, location: string) {
+    this.#database = database
+    this.#location = location
+  }
+
+  async write(fill: Write): Promise<void> {
+    if (this.#failure !== undefined)
+      throw new TlogError('poisoned', 'an earlier write failed', { cause: this.#failure })
+    try {
+      // Chained batches were measured two to four times faster than arrays.
+      const batch = this.#database.batch()
+      fill(batch)
+      // Synced always: a mix of synced and unsynced writes leaves holes after a power cut.
+      await batch.write({ sync: true })
+      await syncFolder(this.#location)
+    } catch (cause) {
+      // After one ENOSPC LevelDB goes on to acknowledge writes that are gone at the next open, so this handle is done.
+      this.#failure = cause
+      throw new TlogError(
+        'unknown_outcome',
+        `write failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      )
+    }
+  }
+}
+
+class LevelLog implements LogStore {
+  readonly #database: Database
+  readonly #writer: Writer
+  #version: Version | undefined
+
+  constructor(database: Database, writer: Writer) {
+    this.#database = database
+    this.#writer = writer
+  }
+
+  async head(): Promise<Versioned | undefined> {
+    const row = await this.#database.get(HEAD)
+    if (row === undefined) return undefined
+    const sealed = unseal(HEAD, row, 'the head')
+    const head = { version: readUint64(sealed), head: sealed.slice(8) }
+    this.#version = head.version
+    return head
+  }
+
+  async commit({ previous, head, firstIndex, entries, fullTiles, index }: Commit): Promise<Versioned> {
+    if (this.#version === undefined) await this.head()
+    if (previous !== this.#version) throw new TlogError('conflict', `head is version ${this.#version}, not ${previous}`)
+    const version = (previous ?? 0) + 1
+    // Before the write, so that a second commit called meanwhile conflicts. If this one fails the writer is done anyway.
+    this.#version = version
+    await this.#writer.write((batch) => {
+      for (const run of packRuns(firstIndex, entries)) batch.put(entryRun(run.firstIndex), run.bytes)
+      for (const [key, hashes] of fullTiles) batch.put(tileRow(key), hashes)
+      for (const { key, value } of index)
+        value === undefined ? batch.del(indexRow(key)) : batch.put(indexRow(key), value)
+      batch.put(HEAD, seal(HEAD, concatBytes(encodeUint64(version), head)))
+    })
+    return { version, head }
+  }
+
+  async entries(start: number, end: number): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = []
+    let next: number | undefined
+    const rows = this.#database.iterator({ gte: entryRun(start - (start % RUN_BOUNDARY)), lt: entryRun(end) })
+    for (const [key, bytes] of await rows.all()) {
+      const firstIndex = readUint64(key, 1)
+      if (next !== undefined && firstIndex !== next) break
+      const run = unpackRun({ firstIndex, bytes })
+      next = firstIndex + run.length
+      for (const [i, entry] of run.entries()) if (firstIndex + i >= start && firstIndex + i < end) found.push(entry)
+    }
+    if (found.length !== end - start)
+      throw new TlogError('corrupt', `entry ${start + found.length} is missing from the database`)
+    return found
+  }
+
+  async fullTile(key: TileKey): Promise<Uint8Array | undefined> {
+    return this.#database.get(tileRow(key))
+  }
+
+  async lookup(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#database.getMany(keys.map(indexRow))
+  }
+}
+
+class LevelMap implements KeyValueStore {
+  readonly #database: Database
+  readonly #writer: Writer
+  readonly #name: string
+
+  constructor(database: Database, writer: Writer, name: string) {
+    if (!/^[a-z0-9-]{1,32}$/.test(name)) throw new RangeError(`want 1 to 32 letters, digits or dashes, got ${name}`)
+    this.#database = database
+    this.#writer = writer
+    this.#name = name
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const row = mapRow(this.#name, key)
+    const value = await this.#database.get(row)
+    return value && unseal(row, value, `a row of ${this.#name}`)
+  }
+
+  async write(changes: readonly Change[]): Promise<void> {
+    await this.#writer.write((batch) => {
+      for (const { key, value } of changes) {
+        const row = mapRow(this.#name, key)
+        value === undefined ? batch.del(row) : batch.put(row, seal(row, value))
+      }
+    })
+  }
+
+  async *range(from: Uint8Array, to: Uint8Array): AsyncIterable<Row> {
+    const prefix = mapRow(this.#name, new Uint8Array(0)).length
+    for await (const [key, value] of this.#database.iterator({
+      gte: mapRow(this.#name, from),
+      lt: mapRow(this.#name, to),
+    })) {
+      yield { key: key.slice(prefix), value: unseal(key, value, `a row of ${this.#name}`) }
+    }
+  }
+}
+
+const SEAL_SIZE = 32
+
+/** LevelDB hands out flipped bits as data, so rows that no tree vouches for carry their own digest, bound to their key. */
+const seal = (key: Uint8Array, value: Uint8Array): Uint8Array => concatBytes(value, sha256(concatBytes(key, value)))
+
+const unseal = (key: Uint8Array, row: Uint8Array, what: string): Uint8Array => {
+  const value = row.subarray(0, Math.max(0, row.length - SEAL_SIZE))
+  if (!equalBytes(seal(key, value), row)) throw new TlogError('corrupt', `${what} does not match its digest`)
+  return value
+}
