@@ -67,10 +67,11 @@ export const runGo = async (name: string, args: readonly string[], timeoutMs: nu
 
 /** Tessera's whole check of the log at `url`, whose key is in `vkeyFile`; resolves with the size it vouches for. */
 export const fsck = async (url: string, vkeyFile: string, timeoutMs = 120_000): Promise<number> => {
-  // Without a terminal, this fsck exits 0 whatever it found; only its last line tells.
+  // Without a terminal, this fsck exits 0 whatever it found; only its last line tells. With one worker (the default) it
+  // hangs on a bad tile that is not among the last.
   const { code, output } = await runGo(
     'fsck',
-    ['--ui=false', `--storage_url=${url}`, `--public_key=${vkeyFile}`],
+    ['--ui=false', '--N=4', `--storage_url=${url}`, `--public_key=${vkeyFile}`],
     timeoutMs,
   )
   const verdict = /Successfully fsck'd log with size (\d+) /.exec(output)

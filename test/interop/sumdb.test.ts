@@ -1,5 +1,8 @@
 /** Go's checksum database code (x/mod sumdb note and tlog) and transparency-dev's libraries agree with ours, both ways. */
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { planConsistency, verifyConsistency } from '../../src/merkle/consistency.ts'
 import { EMPTY_ROOT, hashLeaf, hashNode } from '../../src/merkle/hash.ts'
@@ -12,8 +15,11 @@ import { decodeBase64, encodeBase64 } from '../../src/primitives/base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/primitives/bytes.ts'
 import { asHash, type Hash } from '../../src/primitives/hash.ts'
 import { type Checkpoint, formatCheckpoint, openCheckpoint, parseCheckpoint } from '../../src/tlog/checkpoint.ts'
+import { formatProofFile, parseProofFile } from '../../src/tlog/proof-file.ts'
 import { cosignatureTime, signerOf, verifierOf } from '../../src/tlog/signatures/index.ts'
 import { signSubtree, verifySubtreeSignature } from '../../src/tlog/signatures/mldsa44.ts'
+import { addAll, peekCheckpoint } from '../support/append.ts'
+import { startServer } from '../support/server.ts'
 import { askGo, askGoOnce, goToolsOrSkip } from './go-tools.ts'
 
 const LEAVES = 70
@@ -269,5 +275,85 @@ describe.skipIf(!goToolsOrSkip())('keys, notes and checkpoints', () => {
     expect(parsed).toMatchObject({ ok: true, size: 42, root: encodeBase64(checkpoint.root) })
     expect(formatted!['text']).toBe(ours)
     expect(parseCheckpoint(text(formatted!))).toEqual({ ...checkpoint, origin: 'go.sum database tree' })
+  })
+})
+
+describe.skipIf(!goToolsOrSkip())('proof files', () => {
+  const witness = signerKey('witness.example', SUBTREE_V1, seed('proof witness'))
+  const signed = signNote(formatCheckpoint(checkpoint), [signerOf(log), signerOf(witness, { time })])
+  const proof = planInclusion({ index: 17, size: 42 }).map(rangeRoot)
+  const extra = encodeUtf8('with the order form')
+  const request = {
+    op: 'verify-proof',
+    key: formatVerifierKey(log),
+    keys: [formatVerifierKey(witness)],
+    origin: checkpoint.origin,
+    entry: entries[17],
+  }
+
+  it.each([
+    ['with extra data', { index: 17, proof, checkpoint: signed, extra }],
+    ['without extra data', { index: 17, proof, checkpoint: signed }],
+  ])('of ours (%s) verify in Go, and only for their entry and index', (_title, file) => {
+    const ours = decodeUtf8(formatProofFile(file))
+    const [good, wrongEntry, wrongIndex, unsigned] = askGo([
+      { ...request, text: ours },
+      { ...request, text: ours, entry: entries[18] },
+      { ...request, text: ours.replace('index 17', 'index 16') },
+      { ...request, text: ours.replace(/— witness.*\n/, '') },
+    ])
+    expect(good).toMatchObject({ ok: true, index: 17, size: 42, root: encodeBase64(checkpoint.root) })
+    expect(good!['extra']).toBe('extra' in file ? encodeBase64(extra) : null)
+    expect([wrongEntry?.ok, wrongIndex?.ok, unsigned?.ok]).toEqual([false, false, false])
+  })
+
+  it('written by Go are byte for byte ours', () => {
+    const request = { op: 'format-proof', index: 17, proof, text: decodeUtf8(signed) }
+    for (const more of [{}, { extra }]) {
+      const theirs = text(askGoOnce({ ...request, ...more }))
+      expect(theirs).toBe(decodeUtf8(formatProofFile({ index: 17, proof, checkpoint: signed, ...more })))
+      expect(parseProofFile(encodeUtf8(theirs))).toEqual({ index: 17, proof, checkpoint: signed, ...more })
+    }
+  })
+})
+
+describe.skipIf(!goToolsOrSkip())('a running log', () => {
+  it('answers proofs and proof files that Go verifies', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'treehead-sumdb-'))
+    try {
+      await using server = await startServer({
+        dataDir: join(folder, 'data'),
+        args: ['--origin', 'interop.example/go'],
+      })
+      const added = Array.from({ length: 600 }, (_, i) => encodeUtf8(`running ${i}`))
+      await addAll(server, added.slice(0, 100))
+      const first = await peekCheckpoint(server.url)
+      await addAll(server, added.slice(100))
+      const { size, root } = await peekCheckpoint(server.url)
+      const get = async (path: string): Promise<string> => (await fetch(`${server.url}${path}`)).text()
+      const proofOf = async (path: string): Promise<unknown> => JSON.parse(await get(path)).proof
+      const opened = { key: server.vkey, origin: server.origin }
+      const requests: Readonly<Record<string, unknown>>[] = [
+        { op: 'verify-checkpoint', ...opened, text: await get('/checkpoint') },
+        {
+          op: 'verify-consistency',
+          first: first.size,
+          firstRoot: first.root,
+          size,
+          root,
+          proof: await proofOf(`/consistency/${first.size}/${size}`),
+        },
+      ]
+      for (const index of [0, 1, 99, 100, 255, 256, 511, 599]) {
+        const leafHash = hashLeaf(added[index]!)
+        const proof = await proofOf(`/inclusion/${size}/${index}`)
+        requests.push({ op: 'verify-inclusion', index, size, root, leafHash, proof })
+        requests.push({ op: 'verify-proof', ...opened, text: await get(`/proof/${index}`), entry: added[index] })
+      }
+      const refused = askGo(requests).filter((answer) => !answer.ok)
+      expect(refused).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })

@@ -11,7 +11,7 @@ export const noSkips = (): boolean => process.env['CI'] === 'true' || process.en
  */
 export const requireOrSkip = (what: string, available: boolean): boolean => {
   if (available) return true
-  if (noSkips()) throw new Error(`${what}: not here, and nothing may be skipped in this run`)
-  console.warn(`skipped: ${what} is not here`)
+  if (noSkips()) throw new Error(`missing: ${what}; nothing may be skipped in this run`)
+  console.warn(`skipped for lack of ${what}`)
   return false
 }
