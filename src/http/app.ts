@@ -1,0 +1,40 @@
+/** The whole service as one app: the routes of each part, and one place where errors become answers. */
+import { Hono } from 'hono'
+import type { Env } from './body.ts'
+import { answerError } from './errors.ts'
+import { type LogAppOptions, logApp } from './log-app.ts'
+
+/** What the service is made of. */
+export interface AppOptions extends LogAppOptions {
+  /** Further parts, each an app of its own over the same log. */
+  readonly parts: readonly Hono<Env>[]
+  /** Told of every failure that is the server's own fault. */
+  readonly report: (error: unknown) => void
+}
+
+/** Joins the parts. Unknown paths are 404, known paths with another method 405, both as one line of text. */
+export const createApp = (options: AppOptions): Hono<Env> => {
+  const app = new Hono<Env>()
+  app.use('*', async (c, next) => {
+    await next()
+    c.res.headers.set('X-Content-Type-Options', 'nosniff')
+  })
+  for (const part of [logApp(options), ...options.parts]) app.route('/', part)
+  app.onError((error, c) => answerError(error, c, options.report))
+  const known = app.routes.filter(({ method }) => method === 'GET' || method === 'POST')
+  app.notFound((c) => {
+    const other = known.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method)
+    if (other.length === 0 || other.includes(c.req.method)) return c.text('not_found: no such path\n', 404)
+    c.header('Allow', [...new Set(other)].join(', '))
+    return c.text(`usage: this path takes ${[...new Set(other)].join(' or ')}\n`, 405)
+  })
+  return app
+}
+
+const matches = (route: string, path: string): boolean => {
+  const wanted = route.split('/')
+  const given = path.split('/')
+  const open = wanted.at(-1) === '*'
+  if (open ? given.length < wanted.length : given.length !== wanted.length) return false
+  return wanted.every((part, i) => part === '*' || part.startsWith(':') || part === given[i])
+}

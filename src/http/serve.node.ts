@@ -1,0 +1,61 @@
+/** A real socket for the app: limits against slow and greedy clients, and a stop that answers what it has taken. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { TlogError } from '../primitives/error.ts'
+import type { Env } from './body.ts'
+
+/** Where to listen and how patient to be. */
+export interface ServeOptions {
+  readonly host: string
+  readonly port: number
+  /** Sockets at once. Default 10,000. */
+  readonly maxConnections?: number
+}
+
+/** A listening server. */
+export interface Listening {
+  readonly url: string
+  /** Takes no new connections, waits for answers under way up to `graceMs`, then closes what is left. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Listens. Rejects with `io` when the address is taken or not ours. */
+export const serve = async (app: Hono<Env>, { host, port, maxConnections = 10_000 }: ServeOptions): Promise<Listening> => {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 30_000,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 16_384,
+    },
+  }) as Server
+  server.maxConnections = maxConnections
+  server.timeout = 60_000
+  await listen(server, host, port)
+  const address = server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return { url: `http://${name}:${address.port}`, stop: (graceMs) => stop(server, graceMs) }
+}
+
+const listen = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new TlogError('io', `cannot listen on ${host}:${port}: ${cause.code}`, { cause }))
+    })
+    server.listen({ host, port, backlog: 4_096 }, () => resolve())
+  })
+
+const stop = (server: Server, graceMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
