@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { hashLeaf } from '../../src/merkle/hash.ts'
 import { encodeUtf8 } from '../../src/primitives/bytes.ts'
 import { encodeHex } from '../../src/primitives/hex.ts'
@@ -34,10 +34,10 @@ describe.skipIf(!goToolsOrSkip())("Google's ctclient", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'treehead-ct-'))
     server = await startServer({ dataDir: join(folder, 'data'), args: ['--origin', 'interop.example/ct'] })
-  })
-  afterAll(async () => {
-    await server.stop()
-    rmSync(folder, { recursive: true, force: true })
+    return async () => {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('verifies the head of the empty log', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { peekCheckpoint } from '../support/append.ts'
 import { runCli } from '../support/cli.ts'
 import { goToolsOrSkip } from './go-tools.ts'
@@ -12,12 +12,13 @@ import { type PosixLog, startPosixLog } from './posix.ts'
 const SIZE = 600
 
 describe.skipIf(!goToolsOrSkip())('a log written by Tessera', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'treehead-posix-'))
+  let folder: string
   /** What Tessera was given, by the index it answered. */
   const entries = new Map<number, string>()
   let log: PosixLog
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'treehead-posix-'))
     log = await startPosixLog(folder, 'interop.example/tessera')
     const added = Array.from({ length: SIZE }, async (_, i) => {
       const body = `entry ${i} ${'x'.repeat(i)}`
@@ -26,10 +27,10 @@ describe.skipIf(!goToolsOrSkip())('a log written by Tessera', () => {
     })
     await Promise.all(added)
     while ((await peekCheckpoint(log.url)).size < SIZE) await pause(100)
-  })
-  afterAll(async () => {
-    await log.stop()
-    rmSync(folder, { recursive: true, force: true })
+    return async () => {
+      await log.stop()
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('has every entry once', () => {

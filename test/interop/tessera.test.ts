@@ -49,9 +49,9 @@ describe.skipIf(!goToolsOrSkip())("Tessera's fsck", () => {
 
   beforeAll(async () => {
     server = await startServer({ dataDir: join(newFolder(), 'data'), args: ['--origin', 'interop.example/fsck'] })
-  })
-  afterAll(async () => {
-    await server.stop()
+    return async () => {
+      await server.stop()
+    }
   })
 
   it.each(SIZES)('vouches for our log of %i entries, and x/mod proves entries from its tiles', async (size) => {
