@@ -1,0 +1,57 @@
+/** The fault suites as programs: which one, how many experiments, which seed; prints the report, exit code 1 for findings. */
+import { parseArgs } from 'node:util'
+import { runDiskFull } from './disk-full.ts'
+import { runKill } from './kill.ts'
+import { runPower } from './power.ts'
+import { formatReport, type Report } from './report.ts'
+import { runSyscalls } from './syscalls.ts'
+
+interface Suite {
+  readonly about: string
+  /** Experiments when --count is not given: the figure that the suite promises. */
+  readonly count: number
+  run(count: number, seed: number): Promise<readonly Report[]>
+}
+
+const suites: Readonly<Record<string, Suite>> = {
+  kill: {
+    about: 'kill -9 under load and during recovery',
+    count: 1000,
+    run: async (cycles, seed) => [await runKill({ cycles, seed })],
+  },
+  power: {
+    about: 'power cuts at arbitrary moments, half of them over large entries',
+    count: 8000,
+    run: async (images, seed) => [
+      await runPower({ images: Math.ceil(images / 2), seed, each: 60, maxBytes: 512 }),
+      await runPower({ images: Math.floor(images / 2), seed: seed + 1, each: 120, maxBytes: 60_000 }),
+    ],
+  },
+  syscalls: {
+    about: 'a failing system call at every place, and a third as many pairs',
+    count: 1000,
+    run: async (singles, seed) => [await runSyscalls({ singles, pairs: Math.ceil(singles / 2), seed })],
+  },
+  'disk-full': {
+    about: 'full disks of four kinds',
+    count: 50,
+    run: async (runs, seed) => [await runDiskFull({ runs, seed })],
+  },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { count: { type: 'string' }, seed: { type: 'string' } },
+})
+const [name = ''] = positionals
+const suite = suites[name]
+if (suite === undefined) {
+  const list = Object.entries(suites).map(([key, { about, count }]) => `  ${key.padEnd(10)} ${about} (${count})`)
+  console.error(`usage: node test/faults/run.mjs SUITE [--count N] [--seed N]\n${list.join('\n')}`)
+  process.exitCode = 2
+} else {
+  const seed = Number(values.seed ?? 1)
+  const reports = await suite.run(Number(values.count ?? suite.count), seed)
+  console.log(reports.map(formatReport).join('\n'))
+  process.exitCode = reports.some(({ findings }) => findings.length > 0) ? 1 : 0
+}

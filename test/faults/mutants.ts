@@ -1,0 +1,58 @@
+/**
+ * Mutants: copies of the built program with one promise broken, which the suites must catch. The program itself has no
+ * hooks for this; a mutant is made by replacing text in a copy of dist/, and text that is not there exactly once fails.
+ */
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { repositoryRoot } from '../support/root.ts'
+import { builtMain } from './server.ts'
+
+/** One replacement in a file of dist/. `find` must match exactly once. */
+export interface Patch {
+  readonly file: string
+  readonly find: RegExp
+  readonly replace: string
+}
+
+/** Makes the mutant and answers its entry point. Throws when a patch does not fit: then the suites have lost their teeth. */
+export const makeMutant = (name: string, patches: readonly Patch[]): string => {
+  const home = join(repositoryRoot, '.cache/faults/mutants', `${name}-${process.pid}`)
+  rmSync(home, { recursive: true, force: true })
+  mkdirSync(home, { recursive: true })
+  cpSync(dirname(dirname(builtMain)), join(home, 'dist'), { recursive: true })
+  cpSync(join(repositoryRoot, 'package.json'), join(home, 'package.json'))
+  symlinkSync(join(repositoryRoot, 'node_modules'), join(home, 'node_modules'))
+  for (const { file, find, replace } of patches) {
+    const path = join(home, 'dist', file)
+    const text = readFileSync(path, 'utf8')
+    const found = [...text.matchAll(new RegExp(find, 'g'))].length
+    if (found !== 1) throw new Error(`mutant ${name}: ${find} matches ${found} times in ${file}, want once`)
+    writeFileSync(path, text.replace(find, replace))
+  }
+  return join(home, 'dist/cli/main.js')
+}
+
+const level = 'storage/level.js'
+const synced = /batch\.write\(\{ sync: true \}\)/
+
+/** The mutants, by the promise they break. */
+export const mutants = {
+  /** Nothing is synced. */
+  syncOff: [{ file: level, find: synced, replace: 'batch.write({ sync: false })' }],
+  /** Every eighth commit is synced. */
+  mixedSync: [
+    { file: level, find: synced, replace: 'batch.write({ sync: (globalThis.n = (globalThis.n ?? 0) + 1) % 8 === 0 })' },
+  ],
+  /** Answers first and writes 20 ms later, from the fourth write on. */
+  writeLate: [
+    {
+      file: level,
+      find: /await batch\.write\(\{ sync: true \}\)/,
+      replace:
+        'globalThis.n = (globalThis.n ?? 0) + 1; const write = () => batch.write({ sync: true }); ' +
+        'if (globalThis.n < 4) await write(); else setTimeout(() => write().catch(() => {}), 20)',
+    },
+  ],
+  /** The ledger is written but not synced. */
+  ledgerUnsynced: [{ file: 'log/ledger.node.js', find: /await file\.datasync\(\)/, replace: '' }],
+} as const satisfies Readonly<Record<string, readonly Patch[]>>
