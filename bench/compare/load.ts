@@ -12,7 +12,7 @@ import { goTool } from '../../test/interop/go-tools.ts'
 import { readProcess } from './proc.ts'
 
 /** A log to race, however it was started. */
-export interface Contender {
+export interface RunningLog {
   readonly url: string
   readonly vkey: string
   readonly pid: number
@@ -78,7 +78,7 @@ const percentiles = (values: readonly number[]): Percentiles => {
 }
 
 const startHammer = (
-  { url, vkey, token }: Contender,
+  { url, vkey, token }: RunningLog,
   load: Load,
 ): { readonly pid: number; stop(): Promise<string> } => {
   const args = [
@@ -151,7 +151,7 @@ class Watcher {
 }
 
 const probe = async (
-  log: Contender,
+  log: RunningLog,
   load: Load,
   watcher: Watcher,
   name: string,
@@ -178,7 +178,7 @@ const probe = async (
 }
 
 /** Races one contender, which must be running on fresh data. */
-export const race = async (log: Contender, load: Load): Promise<Result> => {
+export const race = async (log: RunningLog, load: Load): Promise<Result> => {
   const watcher = new Watcher()
   const watching = watcher.run(log.url)
   const hammer = startHammer(log, load)

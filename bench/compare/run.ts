@@ -7,16 +7,15 @@
  * fsck must vouch for the whole log, since a fast log that lost something is not a result. Both make entries durable
  * (fsync) before they answer.
  */
-import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { arch, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fsck } from '../../test/interop/go-tools.ts'
 import { startPosixLog } from '../../test/interop/posix.ts'
 import { repositoryRoot } from '../../test/support/root.ts'
 import { startServer } from '../../test/support/server.ts'
-import { type Contender, checkpointSize, type Load, type Result, race } from './load.ts'
+import { circumstances, format, median, printTable, writeResults } from '../support.ts'
+import { checkpointSize, type Load, type Result, type RunningLog, race } from './load.ts'
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +33,7 @@ const load: Load = {
   windowMs: Number(values.seconds) * 1_000,
 }
 
-interface Started extends Contender {
+interface Started extends RunningLog {
   stop(): Promise<unknown>
 }
 
@@ -66,9 +65,6 @@ const oneRace = async (name: string): Promise<Result> => {
   }
 }
 
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
-
 /** The median time of one 4 KiB write with fdatasync where the logs lie, in milliseconds. */
 const syncMs = (): number => {
   const file = join(scratch, 'sync-probe')
@@ -85,73 +81,51 @@ const syncMs = (): number => {
   return median(times)
 }
 
-const columns: readonly [string, (result: Result) => number][] = [
+const figures: readonly (readonly [string, (result: Result) => number])[] = [
   ['appends/s', (r) => r.appendsPerSecond],
-  ['answer p50 ms', (r) => r.answerMs.p50],
-  ['answer p99 ms', (r) => r.answerMs.p99],
-  ['publish p50 ms', (r) => r.publishMs.p50],
-  ['publish p99 ms', (r) => r.publishMs.p99],
-  ['peak RSS MB', (r) => r.peakRssBytes / 1e6],
-  ['cores', (r) => r.cores],
-  ['CPU us/append', (r) => r.cpuMicrosPerAppend],
-  ['written B/append', (r) => r.writtenBytesPerAppend],
-  ['hammer cores', (r) => r.hammerCores],
-  ['hammer errors', (r) => r.hammerErrors],
+  ['answer p50 (ms)', (r) => r.answerMs.p50],
+  ['answer p99 (ms)', (r) => r.answerMs.p99],
+  ['publish p50 (ms)', (r) => r.publishMs.p50],
+  ['publish p99 (ms)', (r) => r.publishMs.p99],
+  ['peak RSS (MB)', (r) => r.peakRssBytes / 1e6],
+  ['cores busy', (r) => r.cores],
+  ['CPU per append (us)', (r) => r.cpuMicrosPerAppend],
+  ['written per append (B)', (r) => r.writtenBytesPerAppend],
+  ['cores of the hammer', (r) => r.hammerCores],
+  ['errors of the hammer', (r) => r.hammerErrors],
 ]
-const shown = (n: number): string => (n >= 100 ? Math.round(n).toLocaleString('en-US') : n.toFixed(2))
-const row = (name: string, cells: readonly string[]): string =>
-  [name.padEnd(18), ...cells.map((cell, i) => cell.padStart(Math.max(columns[i]![0].length, 8)))].join('  ')
 
 const names = values.only === undefined ? Object.keys(starters) : [values.only]
 const results = new Map<string, Result[]>(names.map((name) => [name, []]))
-const environment = {
-  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: repositoryRoot, encoding: 'utf8' }).trim(),
-  node: process.version,
-  cpu: `${cpus().length} x ${cpus()[0]?.model ?? arch()}`,
-  memoryGB: Math.round(totalmem() / 1e9),
-  syncMs: syncMs(),
-}
-console.log(`${environment.cpu}, ${environment.memoryGB} GB, Node ${environment.node}, commit ${environment.commit}`)
-console.log(`a 4 KiB write with fdatasync takes ${environment.syncMs.toFixed(2)} ms here; ${JSON.stringify(load)}\n`)
+const rounds = Number(values.rounds)
+const { cpu, cores, memoryGiB, node } = circumstances()
+const fdatasyncMs = syncMs()
 console.log(
-  row(
-    '',
-    columns.map(([title]) => title),
-  ),
+  `${cores} x ${cpu}, ${memoryGiB} GiB, Node ${node}; a 4 KiB write with fdatasync: ${fdatasyncMs.toFixed(2)} ms`,
 )
-for (let round = 1; round <= Number(values.rounds); round++) {
-  for (const name of round % 2 === 1 ? names : [...names].reverse()) {
+console.log(`${load.writers} writers, ${load.leafBytes} B leaves, ${rounds} rounds of ${values.seconds} s`)
+for (let round = 1; round <= rounds; round++) {
+  for (const name of round % 2 === 1 ? names : names.toReversed()) {
     const result = await oneRace(name)
     results.get(name)!.push(result)
-    console.log(
-      row(
-        `${name} #${round}`,
-        columns.map(([, value]) => shown(value(result))),
-      ),
-    )
+    console.log(`round ${round}: ${name} ${format(result.appendsPerSecond)} appends/s, fsck passed`)
   }
 }
-const medians = Object.fromEntries(
-  names.map((name) => [
-    name,
-    Object.fromEntries(columns.map(([title, value]) => [title, median(results.get(name)!.map(value))])),
-  ]),
+const medians = new Map(
+  names.map((name) => [name, new Map(figures.map(([title, of]) => [title, median(results.get(name)!.map(of))]))]),
 )
-console.log()
-for (const name of names)
-  console.log(
-    row(
-      `${name} median`,
-      columns.map(([title]) => shown(medians[name]![title]!)),
-    ),
-  )
-const [ours, theirs] = [medians['treehead']?.['appends/s'], medians['tessera']?.['appends/s']]
-if (ours !== undefined && theirs !== undefined)
-  console.log(`\ntreehead appends ${(ours / theirs).toFixed(2)} times as fast as tessera`)
-const file = join(repositoryRoot, 'bench/results/compare.json')
-mkdirSync(join(file, '..'), { recursive: true })
-writeFileSync(
-  file,
-  `${JSON.stringify({ environment, load, medians, rounds: Object.fromEntries(results) }, undefined, 2)}\n`,
-)
-console.log(`written to bench/results/compare.json`)
+printTable("Under Tessera's hammer, medians", [
+  ['', ...names],
+  ...figures.map(([title]) => [title, ...names.map((name) => format(medians.get(name)!.get(title)!))]),
+])
+const [ours, theirs] = ['treehead', 'tessera'].map((name) => medians.get(name)?.get('appends/s'))
+const ratio = ours !== undefined && theirs !== undefined ? ours / theirs : undefined
+if (ratio !== undefined) console.log(`\ntreehead appends ${ratio.toFixed(2)} times as fast as Tessera`)
+process.chdir(repositoryRoot)
+writeResults('compare', {
+  load,
+  fdatasyncMs,
+  ratio,
+  medians: Object.fromEntries([...medians].map(([name, figure]) => [name, Object.fromEntries(figure)])),
+  rounds: Object.fromEntries(results),
+})
