@@ -12,6 +12,7 @@ import type { HeadLedger } from './ledger.ts'
 import { defaultPoolLimits, type PoolLimits } from './pool.ts'
 import { type LogKey, Publisher, signHead } from './publish.ts'
 import { LogReader } from './reader.ts'
+import type { RefusedError } from './refusal.ts'
 import { completeLeafIndex } from './reindex.ts'
 import { Sequencer } from './sequencer.ts'
 
@@ -27,6 +28,8 @@ export interface LogOptions {
   readonly limits?: PoolLimits
   /** Told of every commit, refusal and failure. Default: nobody. */
   readonly observe?: Observe
+  /** Asked before entries are taken: a reason not to, such as a full disk, or undefined. Default: never one. */
+  readonly admit?: (() => RefusedError | undefined) | undefined
   /** Verified tiles of 8 KiB that may stay in memory. Default 2,048. */
   readonly cachedTiles?: number
 }
@@ -67,7 +70,14 @@ export const openLog = async (options: LogOptions): Promise<Log> => {
   const published = await publisher.publish(head, tree)
   const indexed = allowDuplicates ? version : await completeLeafIndex({ store, tree, head, version, observe })
   const sequencer = new Sequencer(
-    { ...parts, publisher, allowDuplicates, observe, limits: options.limits ?? defaultPoolLimits },
+    {
+      ...parts,
+      publisher,
+      allowDuplicates,
+      observe,
+      admit: options.admit,
+      limits: options.limits ?? defaultPoolLimits,
+    },
     { version: indexed, state, published },
   )
   return { origin: key.signer.name, sequencer, reader: new LogReader(store, () => sequencer.published) }

@@ -28,6 +28,8 @@ export interface SequencerParts {
   /** Give every entry its own index, and keep no index of leaf hashes. */
   readonly allowDuplicates: boolean
   readonly observe: Observe
+  /** Asked before entries are taken: a reason not to, such as a full disk, or undefined. */
+  readonly admit?: (() => RefusedError | undefined) | undefined
 }
 
 /** Where the log stands when a sequencer takes it over. */
@@ -55,6 +57,7 @@ export class Sequencer implements Appender {
   #published: PublishedCheckpoint
   #running: Promise<void> | undefined
   #stopped: TlogError | undefined
+  #busySince: number | undefined
 
   constructor(parts: SequencerParts, start: SequencerStart) {
     this.#parts = parts
@@ -79,8 +82,18 @@ export class Sequencer implements Appender {
     return this.#stopped
   }
 
+  /** When the commit under way began, on the clock of performance.now(); undefined between commits. */
+  get busySince(): number | undefined {
+    return this.#busySince
+  }
+
   append(entries: readonly Entry[]): Promise<Appended> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped)
+    const refusal = this.#parts.admit?.()
+    if (refusal !== undefined) {
+      this.#parts.observe({ kind: 'refused', reason: refusal.reason })
+      return Promise.reject(refusal)
+    }
     return new Promise((resolve, reject) => {
       try {
         this.#pool.add({ entries, resolve, reject })
@@ -109,6 +122,7 @@ export class Sequencer implements Appender {
 
   async #step(submissions: readonly Submission[]): Promise<void> {
     const start = performance.now()
+    this.#busySince = start
     try {
       const batch = await this.#place(submissions)
       if (batch.placement.fresh.length > 0) await this.#commit(batch, start)
@@ -118,6 +132,8 @@ export class Sequencer implements Appender {
       else this.#parts.observe({ kind: 'refused', reason: error.reason })
       const reason = error instanceof RefusedError || isTlogError(error, 'unknown_outcome') ? error : this.#stopped
       for (const { reject } of submissions) reject(reason)
+    } finally {
+      this.#busySince = undefined
     }
   }
 
