@@ -47,6 +47,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Default: a free one. */
   readonly port?: number
+  /** Arguments of Node itself, such as `['--cpu-prof']`. */
+  readonly nodeArgs?: readonly string[]
   /** A command to run it under, such as `['strace', '-f']`; then `pid` is that command's. */
   readonly under?: readonly string[]
   /** How long it may take until /readyz says 200. Default 30,000. */
@@ -86,11 +88,11 @@ const ready = async (url: string): Promise<boolean> => {
 
 /** Starts `treehead serve` and resolves once it is ready; rejects, with its output, when it ends or is silent instead. */
 export const startServer = async (options: ServerOptions): Promise<Server> => {
-  const { dataDir, args = [], under = [], readyMs = 30_000 } = options
+  const { dataDir, args = [], nodeArgs = [], under = [], readyMs = 30_000 } = options
   const port = options.port ?? (await freePort())
   const url = `http://127.0.0.1:${port}`
   const serve = [mainPath, 'serve', '--listen', `127.0.0.1:${port}`, '--data', `level:${dataDir}`, ...args]
-  const [program = process.execPath, ...rest] = [...under, process.execPath, ...serve]
+  const [program = process.execPath, ...rest] = [...under, process.execPath, ...nodeArgs, ...serve]
   const child = spawn(program, rest, { env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
 
