@@ -4,7 +4,7 @@ import { TlogError } from '../primitives/error.ts'
 import { HASH_SIZE } from '../primitives/hash.ts'
 import { sha256Into as nobleSha256Into } from '../primitives/sha256.portable.ts'
 import { sha256Into, sha256Provider } from '../primitives/sha256.ts'
-import { Batches } from './batches.ts'
+import { Batches, type Limits } from './batches.ts'
 import { oneByOne } from './one-by-one.ts'
 
 /** Hashes many leaves and nodes per call. */
@@ -62,14 +62,17 @@ let chosen: TreeHasher | undefined
 type Hashing = Omit<TreeHasher, 'name'>
 
 /**
- * Longer leaves go to the platform's hash where there is one, which has more to start and less to do per block: measured
- * on a processor with SHA instructions and Node 20, they meet at 5 blocks. Without a platform the kernel takes them all.
+ * The platform's hash takes longer to start than the kernel and less time per block: with SHA instructions, on Node 20 to
+ * 24, they meet at five or six blocks a message and at two or three messages a group. Plain JavaScript is slower always.
  */
-const MOST_BLOCKS = sha256Provider === 'platform' ? 5 : Math.ceil((1 + 65_535 + 9) / 64)
+const LIMITS: Limits =
+  sha256Provider === 'platform'
+    ? { mostBlocks: 5, fewestInGroup: 3 }
+    : { mostBlocks: Math.ceil((1 + 65_535 + 9) / 64), fewestInGroup: 1 }
 
 const openKernelHasher = (): TreeHasher => {
   const single = oneByOne(sha256Into)
-  const batches = Batches.open(single, MOST_BLOCKS)
+  const batches = Batches.open(single, LIMITS)
   if (batches === undefined)
     throw new TlogError('usage', 'tree hasher wasm-simd needs WebAssembly SIMD, and there is none')
   if (!agree(batches, single))
