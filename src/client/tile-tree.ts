@@ -76,6 +76,11 @@ export class TileTree {
     return new TileTree(head, edge, source, cache)
   }
 
+  /** The same tree and cache over another source, such as one that is bound to a caller's signal. */
+  over(source: TileSource): TileTree {
+    return new TileTree(this, this.#edge, source, this.#cache)
+  }
+
   /** The verified bytes of a full or partial tile. Rejects with `out_of_range` beyond the tree, `bad_proof` for wrong bytes. */
   async tile({ level, index, width }: HashTileId): Promise<Uint8Array> {
     const there = tileWidth({ level, index }, this.size)
