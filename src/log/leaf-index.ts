@@ -5,13 +5,13 @@ import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import type { Change, LogStore } from '../storage/storage.ts'
 
 /**
- * Half of a leaf hash is the key: the row is only a hint, checked against the tree, so a collision (which takes 2^64
- * work to make) costs its maker the de-duplication of the second leaf and nobody else anything. Short rows matter,
- * because their keys are random and LevelDB rewrites them many times.
+ * The first 12 bytes of a leaf hash are the key: the row is only a hint, checked against the tree, so a collision (which
+ * takes 2^48 work to make, and does not happen by chance) costs its maker the de-duplication of the second leaf and
+ * nobody else anything. Short rows matter, because their keys are random and LevelDB rewrites them many times.
  */
-const KEY_SIZE = 16
+const KEY_SIZE = 12
 
-/** The key of the row that says up to which size the index is complete; leaf keys are longer. */
+/** The key of the row that says up to which size the index is complete; keys of leaves are longer. */
 const POSITION = encodeUtf8('position')
 
 /** The key of a leaf hash. */

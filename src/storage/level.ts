@@ -1,23 +1,16 @@
 /** Storage in LevelDB: one database, one synced batch for each commit, and no trust that it notices damage. */
-import { open as openFile } from 'node:fs/promises'
+import { type FileHandle, open as openFile } from 'node:fs/promises'
 import { Level } from 'level'
-import { concatBytes, encodeUint64, encodeUtf8, equalBytes, readUint64 } from '../primitives/bytes.ts'
+import { concatBytes, encodeUint64, equalBytes, readUint64 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import type { OpenOptions } from './backends.ts'
+import { headRow, indexRow, kindOf, logRows, mapRow, rowKinds, runRow, tileRow } from './level-keys.ts'
 import { packRuns, RUN_BOUNDARY, unpackRun } from './runs.ts'
 import type { Change, Commit, KeyValueStore, LogStore, Row, Storage, TileKey, Version, Versioned } from './storage.ts'
 
 type Database = Level<Uint8Array, Uint8Array>
 type Write = (batch: ReturnType<Database['batch']>) => void
-
-/** Rows by the first byte of their key. */
-const HEAD = encodeUtf8('h')
-const entryRun = (firstIndex: number): Uint8Array => concatBytes(encodeUtf8('e'), encodeUint64(firstIndex))
-const tileRow = ({ level, index }: TileKey): Uint8Array =>
-  concatBytes(encodeUtf8('t'), Uint8Array.of(level), encodeUint64(index))
-const indexRow = (key: Uint8Array): Uint8Array => concatBytes(encodeUtf8('i'), key)
-const mapRow = (name: string, key: Uint8Array): Uint8Array => concatBytes(encodeUtf8(`k${name}\0`), key)
 
 // A larger write buffer than LevelDB's 4 MiB: random index keys are compacted less often, and 16 MiB of log replay in
 // well under a second at open.
@@ -34,18 +27,23 @@ export const openLevel = async ({ location, create }: OpenOptions): Promise<Stor
     createIfMissing: create,
     ...tuning,
   })
+  let folder: FileHandle
   try {
     await database.open()
-    await syncFolder(location)
+    folder = await openFile(location, 'r')
+    await folder.sync()
   } catch (cause) {
     throw openError(location, cause)
   }
-  const writer = new Writer(database, location)
+  const writer = new Writer(database, folder)
   const log = new LevelLog(database, writer)
   return {
     log,
     keyValue: (name) => new LevelMap(database, writer, name),
-    [Symbol.asyncDispose]: () => database.close(),
+    [Symbol.asyncDispose]: async () => {
+      await database.close()
+      await folder.close()
+    },
   }
 }
 
@@ -60,25 +58,15 @@ const openError = (location: string, cause: unknown): TlogError => {
   return new TlogError('io', `cannot open ${location}: ${message}`, { cause })
 }
 
-/** LevelDB syncs its files but not their names; without this a power cut could take a whole new log file away. */
-const syncFolder = async (location: string): Promise<void> => {
-  const folder = await openFile(location, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
-
 /** The only way to write: everything synced, one batch at a time, and nothing any more after the first failure. */
 class Writer {
   readonly #database: Database
-  readonly #location: string
+  readonly #folder: FileHandle
   #failure: unknown
 
-  constructor(database: Database, location: string) {
+  constructor(database: Database, folder: FileHandle) {
     this.#database = database
-    this.#location = location
+    this.#folder = folder
   }
 
   async write(fill: Write): Promise<void> {
@@ -90,7 +78,8 @@ class Writer {
       fill(batch)
       // Synced always: a mix of synced and unsynced writes leaves holes after a power cut.
       await batch.write({ sync: true })
-      await syncFolder(this.#location)
+      // LevelDB syncs its files but not their names; without this a power cut could take a whole new file away.
+      await this.#folder.sync()
     } catch (cause) {
       // After one ENOSPC LevelDB goes on to acknowledge writes that are gone at the next open, so this handle is done.
       this.#failure = cause
@@ -114,9 +103,11 @@ class LevelLog implements LogStore {
   }
 
   async head(): Promise<Versioned | undefined> {
-    const row = await this.#database.get(HEAD)
-    if (row === undefined) return undefined
-    const sealed = unseal(HEAD, row, 'the head')
+    const [last] = await this.#database.iterator({ ...logRows, reverse: true, limit: 1 }).all()
+    if (last === undefined) return undefined
+    const [key, row] = last
+    if (kindOf(key) !== rowKinds.head) throw new TlogError('corrupt', 'the last row of the log is not a head')
+    const sealed = unseal(key, row, 'the head')
     const head = { version: readUint64(sealed), head: sealed.slice(8) }
     this.#version = head.version
     return head
@@ -129,11 +120,12 @@ class LevelLog implements LogStore {
     // Before the write, so that a second commit called meanwhile conflicts. If this one fails the writer is done anyway.
     this.#version = version
     await this.#writer.write((batch) => {
-      for (const run of packRuns(firstIndex, entries)) batch.put(entryRun(run.firstIndex), run.bytes)
+      for (const run of packRuns(firstIndex, entries)) batch.put(runRow(run.firstIndex), run.bytes)
       for (const [key, hashes] of fullTiles) batch.put(tileRow(key), hashes)
       for (const { key, value } of index)
         value === undefined ? batch.del(indexRow(key)) : batch.put(indexRow(key), value)
-      batch.put(HEAD, seal(HEAD, concatBytes(encodeUint64(version), head)))
+      const key = headRow(firstIndex + entries.length)
+      batch.put(key, seal(key, concatBytes(encodeUint64(version), head)))
     })
     return { version, head }
   }
@@ -141,8 +133,9 @@ class LevelLog implements LogStore {
   async entries(start: number, end: number): Promise<readonly Uint8Array[]> {
     const found: Uint8Array[] = []
     let next: number | undefined
-    const rows = this.#database.iterator({ gte: entryRun(start - (start % RUN_BOUNDARY)), lt: entryRun(end) })
+    const rows = this.#database.iterator({ gte: runRow(start - (start % RUN_BOUNDARY)), lt: runRow(end) })
     for (const [key, bytes] of await rows.all()) {
+      if (kindOf(key) !== rowKinds.run) continue
       const firstIndex = readUint64(key, 1)
       if (next !== undefined && firstIndex !== next) break
       const run = unpackRun({ firstIndex, bytes })

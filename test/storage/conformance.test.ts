@@ -45,23 +45,26 @@ describe.each(Object.keys(backends))('%s', (scheme) => {
   it('[STORE-1] a commit is seen as a whole', () =>
     use(async ({ log }) => {
       expect(await log.head()).toBeUndefined()
-      const tile = { level: 0, index: 7 }
+      const tile = { level: 0, index: 0 }
+      const all = Array.from({ length: 257 }, (_, i) => `entry ${i}`)
       const first = await log.commit(
-        step(undefined, 0, ['a', 'b'], {
+        step(undefined, 0, all, {
           fullTiles: new Map([[tile, bytes('hashes')]]),
           index: [{ key: bytes('key'), value: bytes('value') }],
         }),
       )
-      expect(text((await log.head())?.head)).toBe('head 2')
+      expect(text((await log.head())?.head)).toBe('head 257')
       expect((await log.head())?.version).toBe(first.version)
-      expect((await log.entries(0, 2)).map(text)).toEqual(['a', 'b'])
-      expect(text(await log.fullTile({ level: 0, index: 7 }))).toBe('hashes')
+      expect((await log.entries(0, 257)).map(text)).toEqual(all)
+      expect(text(await log.fullTile({ level: 0, index: 0 }))).toBe('hashes')
+      expect(await log.fullTile({ level: 0, index: 1 })).toBeUndefined()
+      expect(await log.fullTile({ level: 1, index: 0 })).toBeUndefined()
       expect((await log.lookup([bytes('key'), bytes('other')])).map(text)).toEqual(['value', undefined])
       const second = await log.commit(
-        step(first.version, 2, ['c'], { index: [{ key: bytes('key'), value: undefined }] }),
+        step(first.version, 257, ['c'], { index: [{ key: bytes('key'), value: undefined }] }),
       )
       expect(second.version).toBeGreaterThan(first.version)
-      expect((await log.entries(1, 3)).map(text)).toEqual(['b', 'c'])
+      expect((await log.entries(256, 258)).map(text)).toEqual(['entry 256', 'c'])
       expect(await log.lookup([bytes('key')])).toEqual([undefined])
     }))
 
