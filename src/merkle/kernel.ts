@@ -115,27 +115,30 @@ const increase = (local: Local, by: Code): Code => set(local, i32.add(get(local)
 
 const writeTables = (memory: WebAssembly.Memory): void => {
   const view = new DataView(memory.buffer)
-  const writeRow = (address: number, words: readonly number[]): void =>
-    words.forEach((word, i) => {
-      view.setUint32(address + 4 * i, word, true)
-    })
-  writeRow(CONSTANTS_ADDRESS, ROUND_CONSTANTS)
+  ROUND_CONSTANTS.forEach((constant, i) => {
+    view.setUint32(CONSTANTS_ADDRESS + 4 * i, constant, true)
+  })
   for (let last = 0; last < 256; last++) {
-    const words = extendSchedule([last * 2 ** 24 + 0x80_0000, ...Array<number>(14).fill(0), 520])
-    writeRow(
-      TABLE_ADDRESS + ROW * last,
-      words.map((word, i) => word + (ROUND_CONSTANTS[i] ?? 0)),
-    )
+    const words = scheduleOfSecondBlock(last)
+    ROUND_CONSTANTS.forEach((constant, i) => {
+      view.setUint32(TABLE_ADDRESS + ROW * last + 4 * i, constant + (words[i] as number), true)
+    })
   }
 }
 
-/** The 64 words of a block's schedule from its first 16 (FIPS 180-4, section 6.2.2). */
-const extendSchedule = (block: readonly number[]): readonly number[] => {
-  const w = [...block]
-  const ago = (rounds: number): number => w[w.length - rounds] ?? 0
-  const rotate = (x: number, bits: number): number => (x >>> bits) | (x << (32 - bits))
-  const sigma = (x: number, r1: number, r2: number, shift: number): number =>
-    rotate(x, r1) ^ rotate(x, r2) ^ (x >>> shift)
-  while (w.length < 64) w.push((ago(16) + sigma(ago(15), 7, 18, 3) + ago(7) + sigma(ago(2), 17, 19, 10)) >>> 0)
+/** W0 to W63 (FIPS 180-4, section 6.2.2) for the second block of a node that ends in the byte `last`. */
+const scheduleOfSecondBlock = (last: number): Uint32Array => {
+  const w = new Uint32Array(64)
+  w[0] = last * 2 ** 24 + 0x80_0000
+  w[15] = 520
+  const word = (i: number): number => w[i] as number
+  for (let i = 16; i < 64; i++) {
+    w[i] = word(i - 16) + smallSigma(word(i - 15), 7, 18, 3) + word(i - 7) + smallSigma(word(i - 2), 17, 19, 10)
+  }
   return w
 }
+
+const smallSigma = (x: number, r1: number, r2: number, shift: number): number =>
+  rotate(x, r1) ^ rotate(x, r2) ^ (x >>> shift)
+
+const rotate = (x: number, bits: number): number => (x >>> bits) | (x << (32 - bits))

@@ -103,6 +103,7 @@ export interface WasmFunction {
 /** A module of these functions and `pages` times 64 KiB of memory, exported as `memory`. */
 export const writeModule = (pages: number, functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> => {
   const types = functions.map(({ locals }) => [0x60, list(each(locals.parameters, () => [I32])), NOTHING])
+  const typeOfEach = functions.map((_, i) => [unsigned(i)])
   const exports = functions.map(({ name }, i) => [text(name), 0x00, unsigned(i)])
   const bodies = functions.map(({ locals, body }) => sized([list(locals.types.map((type) => [1, type])), body, END]))
   return Uint8Array.from(
@@ -110,10 +111,7 @@ export const writeModule = (pages: number, functions: readonly WasmFunction[]): 
       [0x00, 0x61, 0x73, 0x6d], // "\0asm"
       [0x01, 0x00, 0x00, 0x00], // version 1
       section(1, types),
-      section(
-        3,
-        each(functions.length, (i) => unsigned(i)),
-      ), // which type each function has
+      section(3, typeOfEach),
       section(5, [[0x00, unsigned(pages)]]), // a memory, without a maximum
       section(7, [[text('memory'), 0x02, 0], ...exports]),
       section(10, bodies),
@@ -154,7 +152,8 @@ const operand = (offset: number): Code => [0, unsigned(offset)]
 const chain = (opcode: Code, first: Code, more: readonly Code[]): Code => [first, more.map((next) => [next, opcode])]
 
 /** LEB128: seven bits a byte, lowest first; the top bit says that more follow. */
-const unsigned = (value: number): Code => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, unsigned(value >>> 7)])
+const unsigned = (value: number): number | Code =>
+  value < 0x80 ? value : [(value & 0x7f) | 0x80, unsigned(value >>> 7)]
 
-const signed = (value: number): Code =>
-  value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, signed(value >> 7)]
+const signed = (value: number): number | Code =>
+  value >= -0x40 && value < 0x40 ? value & 0x7f : [(value & 0x7f) | 0x80, signed(value >> 7)]
