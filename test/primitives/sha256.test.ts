@@ -1,5 +1,5 @@
 /** SHA-256: the published answers, and both implementations against an independent one. */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/primitives/bytes.ts'
 import { encodeHex } from '../../src/primitives/hex.ts'
@@ -40,11 +40,11 @@ describe.each([
   })
 
   it('agrees with createHash at every length to 300', () => {
-    const bytes = new Uint8Array(randomBytes(300))
+    const bytes = Uint8Array.from({ length: 300 }, (_, i) => i * i + 7 * i)
     for (let length = 0; length <= bytes.length; length++) {
       const message = bytes.subarray(0, length)
       const want = createHash('sha256').update(message).digest('hex')
-      expect(encodeHex(sha256(message)), `length ${length} of ${encodeHex(bytes)}`).toBe(want)
+      expect(encodeHex(sha256(message)), `length ${length}`).toBe(want)
     }
   })
 
