@@ -70,10 +70,12 @@ export const append = async (
   return /^(?:unknown_outcome|poisoned)/.test(text) ? 'writeFailed' : 'refused'
 }
 
-/** Reads the checkpoint once and tells the oracle. */
-export const look = async (server: LogProcess, oracle: Oracle): Promise<void> => {
+/** Reads the checkpoint once, tells the oracle, and answers its text, empty when there was none. */
+export const look = async (server: LogProcess, oracle: Oracle): Promise<string> => {
   const { status, body } = await send(`${server.url}/checkpoint`)
-  if (status === 200) oracle.saw(body.toString())
+  if (status !== 200) return ''
+  oracle.saw(body.toString())
+  return body.toString()
 }
 
 /** Sends again every entry whose fate is unknown, until each has an index. */

@@ -1,9 +1,16 @@
 /** The fault suites as programs: which one, how many experiments, which seed; prints the report, exit code 1 for findings. */
 import { parseArgs } from 'node:util'
+import { runBitflip } from './bitflip.ts'
+import { runClock } from './clock.ts'
 import { runDiskFull } from './disk-full.ts'
+import { runFiles } from './files.ts'
 import { runKill } from './kill.ts'
+import { runOom } from './oom.ts'
 import { runPower } from './power.ts'
 import { formatReport, type Report } from './report.ts'
+import { runRollback } from './rollback.ts'
+import { runSlowDisk } from './slow-disk.ts'
+import { runStop } from './stop.ts'
 import { runSyscalls } from './syscalls.ts'
 
 interface Suite {
@@ -36,6 +43,41 @@ const suites: Readonly<Record<string, Suite>> = {
     about: 'full disks of four kinds',
     count: 50,
     run: async (runs, seed) => [await runDiskFull({ runs, seed })],
+  },
+  bitflip: {
+    about: 'one flipped bit in every kind of row and file, so many of each kind',
+    count: 200,
+    run: async (each, seed) => [await runBitflip({ each, seed })],
+  },
+  files: {
+    about: 'files of the database and the ledger deleted, cut, zeroed or replaced by older ones, so many of each',
+    count: 20,
+    run: async (each, seed) => [await runFiles({ each, seed })],
+  },
+  rollback: {
+    about: 'an older database, ledger or both restored, and clones of a running log',
+    count: 200,
+    run: async (runs, seed) => [await runRollback({ runs, seed, remembers: async () => true })],
+  },
+  clock: {
+    about: 'series of twelve jumps of the wall clock',
+    count: 20,
+    run: async (runs, seed) => [await runClock({ runs, seed })],
+  },
+  oom: {
+    about: 'out of memory under load',
+    count: 50,
+    run: async (runs, seed) => [await runOom({ runs, seed })],
+  },
+  'slow-disk': {
+    about: 'syncs that hang for ten seconds',
+    count: 5,
+    run: async (runs, seed) => [await runSlowDisk({ runs, hangMs: 10_000, seed })],
+  },
+  stop: {
+    about: 'SIGTERM under load',
+    count: 200,
+    run: async (stops, seed) => [await runStop({ stops, seed })],
   },
 }
 

@@ -4,6 +4,7 @@
  * what was submitted.
  */
 import { send } from './http.ts'
+import { tilePath, widths } from './tiles.ts'
 import { type Checkpoint, GrowingTree, leafHashOf, openCheckpoint, tileLevels } from './tree.ts'
 
 /** A broken promise: which one, and how it shows. */
@@ -35,7 +36,8 @@ export interface Since {
 export class Oracle {
   readonly #acks: Ack[] = []
   readonly #releases = new Map<string, Release>()
-  readonly #submitted = new Set<string>()
+  /** Everything ever sent, by leaf hash. */
+  readonly #submitted = new Map<string, Buffer>()
   readonly #clock: () => number
   readonly #found: Finding[] = []
   /** Entries whose fate no answer told; a retry with the same bytes must settle it. */
@@ -54,7 +56,7 @@ export class Oracle {
     copy.#acks.push(...this.#acks)
     copy.unsettled.push(...this.unsettled)
     for (const [key, release] of this.#releases) copy.#releases.set(key, release)
-    for (const leaf of this.#submitted) copy.#submitted.add(leaf)
+    for (const [leaf, entry] of this.#submitted) copy.#submitted.set(leaf, entry)
     return copy
   }
 
@@ -68,9 +70,19 @@ export class Oracle {
     return this.#releases.size
   }
 
+  /** The acknowledged entries by index. Throws when an index is missing, so for logs of which everything is known. */
+  entries(): readonly Buffer[] {
+    const leaves = new Map(this.#acks.map(({ index, leaf }) => [index, leaf]))
+    return Array.from({ length: leaves.size }, (_, index) => {
+      const entry = this.#submitted.get(leaves.get(index) ?? '')
+      if (entry === undefined) throw new Error(`nobody was told of entry ${index}`)
+      return entry
+    })
+  }
+
   /** Takes down that an entry is about to be sent. */
   submitting(entry: Buffer): void {
-    this.#submitted.add(leafHashOf(entry).toString('hex'))
+    this.#submitted.set(leafHashOf(entry).toString('hex'), entry)
   }
 
   /** Takes down an answer that named an index. */
@@ -164,18 +176,6 @@ const get = async (url: string): Promise<Buffer> => {
 
 const readHead = async (url: string, vkey: string): Promise<Checkpoint> =>
   openCheckpoint((await get(`${url}/checkpoint`)).toString(), vkey)
-
-const tilePath = (index: number, width: number): string => {
-  const groups = []
-  for (let rest = index; groups.length === 0 || rest > 0; rest = Math.floor(rest / 1000)) {
-    groups.unshift(`${groups.length === 0 ? '' : 'x'}${String(rest % 1000).padStart(3, '0')}`)
-  }
-  return groups.join('/') + (width === 256 ? '' : `.p/${width}`)
-}
-
-/** The widths of the tiles that hold `count` hashes: full ones, and a partial one if there is a rest. */
-const widths = (count: number): readonly number[] =>
-  Array.from({ length: Math.ceil(count / 256) }, (_, i) => Math.min(256, count - 256 * i))
 
 const readLeaves = async (url: string, size: number): Promise<readonly Buffer[]> => {
   const leaves: Buffer[] = []

@@ -1,5 +1,5 @@
 /** Runs a fault suite as a program: `node test/faults/run.mjs kill --count 1000 --seed 7`. Lists the suites when called bare. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -19,4 +19,5 @@ await build({
   sourcemap: 'inline',
   logLevel: 'error',
 })
+process.on('exit', () => rmSync(outfile, { force: true }))
 await import(pathToFileURL(outfile).href)

@@ -72,13 +72,14 @@ const strace = (...options: readonly string[]): readonly string[] => [
 /** One thread does all file work but LevelDB's compaction, so that the n-th call is the same in each run. */
 const oneThread = { UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' }
 
-/** Appends `count` entries one after the other and reads the checkpoint after each, until an append fails. */
-const work = async (server: LogProcess, oracle: Oracle, label: string, count: number): Promise<void> => {
+/** Appends six entries one after the other and reads the checkpoint after each; false when an append fails. */
+const work = async (server: LogProcess, oracle: Oracle, label: string): Promise<boolean> => {
   const entries = entryWriter(label, 1)
-  for (let n = 0; n < count && server.exit() === undefined; n++) {
-    if ((await append(server, oracle, entries.next())) !== 'acked') return
+  for (let n = 0; n < 6 && server.exit() === undefined; n++) {
+    if ((await append(server, oracle, entries.next())) !== 'acked') return false
     await look(server, oracle)
   }
+  return true
 }
 
 /** Runs the program once without faults and answers the calls it made on files under `folder`, and their paths. */
@@ -93,7 +94,7 @@ const survey = async (
     await using server = await startLog({ dataDir, ...main, env: oneThread, under: strace('-o', log) })
     if (!(await server.ready())) throw new Error(`the surveyed server did not start:\n${server.output()}`)
     oracle.vkey = server.vkey()
-    await work(server, oracle, 'survey', 6)
+    await work(server, oracle, 'survey')
     await server.end('SIGTERM')
   }
   const most = new Map<Call, number>()
@@ -164,9 +165,9 @@ export const runSyscalls = async ({ singles, pairs, seed, main }: SyscallOptions
     const under = strace('-o', '/dev/null', ...only, ...hits.flatMap((fault) => ['-e', injection(fault)]))
     await using server = await startLog({ dataDir, ...program, env: oneThread, under })
     if (await server.ready()) {
-      await work(server, oracle, `fault ${seed}.${label}`, 6)
-      // A failed write must end the process by itself; whatever else is under way gets to stop.
-      if (oracle.unsettled.length > 0 && server.exit() === undefined) await mustStop(server, oracle)
+      const allAcked = await work(server, oracle, `fault ${seed}.${label}`)
+      // A failed write must end the process by itself.
+      if (!allAcked && server.exit() === undefined) await mustStop(server, oracle)
       if (server.exit() === undefined) await server.end('SIGTERM')
     }
     const exit = server.exit()

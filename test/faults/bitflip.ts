@@ -1,0 +1,113 @@
+/**
+ * R5: one flipped bit. In the rows of the database, rewritten so that LevelDB hands out the flipped bits as good data,
+ * which is what it does with its tables on disk; and in every file of the data folder.
+ */
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Level } from 'level'
+import { judgeDamage, type Verdict } from './damage.ts'
+import { type Golden, makeGolden } from './golden.ts'
+import type { Finding } from './oracle.ts'
+import { inParallel, progress } from './parallel.ts'
+import { derivedSeed, type Random, seededRandom } from './random.ts'
+import type { Report } from './report.ts'
+import { scratchFolder } from './scratch.ts'
+
+/** Rows of the database by the first byte of their keys. */
+const rowKinds = { entry: 'e', tile: 't', index: 'i', head: 'h' } as const
+
+/** Files by pattern, relative to the data folder. */
+const fileKinds = {
+  'log file': /^db\/\d+\.log$/,
+  table: /^db\/\d+\.ldb$/,
+  manifest: /^db\/MANIFEST-\d+$/,
+  current: /^db\/CURRENT$/,
+  ledger: /^ledger$/,
+  'log key': /^log\.key$/,
+  'log vkey': /^log\.vkey$/,
+  'tree head key': /^sth\.key$/,
+  tokens: /^tokens$/,
+  format: /^treehead\.json$/,
+} as const
+
+/** What a bit can be flipped in. */
+export const flipKinds = [...Object.keys(rowKinds), ...Object.keys(fileKinds)] as readonly FlipKind[]
+/** One of these. */
+export type FlipKind = keyof typeof rowKinds | keyof typeof fileKinds
+
+/** What to flip. */
+export interface FlipOptions {
+  /** Flips for each kind. */
+  readonly each: number
+  readonly seed: number
+  readonly kinds?: readonly FlipKind[]
+  readonly main?: string
+}
+
+const flipBit = (bytes: Uint8Array, random: Random): Uint8Array => {
+  const out = bytes.slice()
+  const at = random.integer(0, out.length)
+  const bit = 2 ** random.integer(0, 8)
+  const byte = out[at] ?? 0
+  out[at] = Math.floor(byte / bit) % 2 === 0 ? byte + bit : byte - bit
+  return out
+}
+
+/** Flips a bit of a row's value, or now and then of its key, which then is gone and another one is there. */
+const flipRow = async (dataDir: string, prefix: string, random: Random): Promise<string> => {
+  const db = new Level<Uint8Array, Uint8Array>(join(dataDir, 'db'), {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: false,
+  })
+  await db.open()
+  const first = prefix.charCodeAt(0)
+  const rows = await db.iterator({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1) }).all()
+  const [key, value] = random.pick(rows)
+  const inKey = random.next() < 0.2
+  if (inKey) await db.batch().del(key).put(flipBit(key, random), value).write({ sync: true })
+  else await db.put(key, flipBit(value, random), { sync: true })
+  await db.close()
+  return `${inKey ? 'key' : 'value'} of ${Buffer.from(key).toString('hex')}`
+}
+
+const filesOf = (dataDir: string): readonly string[] =>
+  readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter((path) => !/LOCK|LOG/.test(path))
+
+const flipFile = (dataDir: string, pattern: RegExp, random: Random): string => {
+  const path = random.pick(filesOf(dataDir).filter((name) => pattern.test(name)))
+  writeFileSync(join(dataDir, path), flipBit(readFileSync(join(dataDir, path)), random))
+  return path
+}
+
+const flip = (dataDir: string, kind: FlipKind, random: Random): string | Promise<string> =>
+  kind in rowKinds
+    ? flipRow(dataDir, rowKinds[kind as keyof typeof rowKinds], random)
+    : flipFile(dataDir, fileKinds[kind as keyof typeof fileKinds], random)
+
+/** Flips bits, `each` of every kind, one at a time in a fresh copy of a log, and judges what comes of it. */
+export const runBitflip = async ({ each, seed, kinds = flipKinds, main }: FlipOptions): Promise<Report> => {
+  using scratch = scratchFolder('bitflip')
+  const golden: Golden = await makeGolden({ folder: scratch.path, seed })
+  const verdicts = new Map<FlipKind, Map<Verdict, number>>()
+  const findings: (Finding & { experiment: string })[] = []
+  const experiments = each * kinds.length
+  await inParallel(experiments, async (n) => {
+    const kind = kinds[n % kinds.length] ?? 'entry'
+    const dataDir = join(scratch.path, `flipped-${n}`)
+    cpSync(golden.dataDir, dataDir, { recursive: true })
+    const where = await flip(dataDir, kind, seededRandom(derivedSeed(seed, n)))
+    const judgement = await judgeDamage({ dataDir, golden, main })
+    const counts = verdicts.get(kind) ?? new Map<Verdict, number>()
+    verdicts.set(kind, counts.set(judgement.verdict, (counts.get(judgement.verdict) ?? 0) + 1))
+    const experiment = `${kind}: ${where}, flip ${n}, ${judgement.verdict} ${judgement.words}`
+    for (const finding of judgement.findings) findings.push({ ...finding, experiment })
+    rmSync(dataDir, { recursive: true })
+    progress(`bitflip ${n + 1}/${experiments}, ${findings.length} broken promises`)
+  })
+  const figures: Record<string, string> = {}
+  for (const [kind, counts] of verdicts) {
+    figures[kind] = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ')
+  }
+  return { suite: 'bitflip', seed, experiments, figures, findings }
+}
