@@ -1,13 +1,18 @@
 /** The whole service as one app: the routes of each part, and one place where errors become answers. */
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
+import { cors } from 'hono/cors'
+import { type AppendAppOptions, appendApp } from './append-app.ts'
 import type { Env } from './body.ts'
 import { answerError } from './errors.ts'
-import { type LogAppOptions, logApp } from './log-app.ts'
+import { standardHeaders } from './headers.ts'
+import { logApp } from './log-app.ts'
 
 /** What the service is made of. */
-export interface AppOptions extends LogAppOptions {
+export interface AppOptions extends AppendAppOptions {
   /** Further parts, each an app of its own over the same log. */
   readonly parts: readonly Hono<Env>[]
+  /** Run around every request, the first outermost. */
+  readonly around?: readonly MiddlewareHandler<Env>[]
   /** Told of every failure that is the server's own fault. */
   readonly report: (error: unknown) => void
 }
@@ -15,11 +20,14 @@ export interface AppOptions extends LogAppOptions {
 /** Joins the parts. Unknown paths are 404, known paths with another method 405, both as one line of text. */
 export const createApp = (options: AppOptions): Hono<Env> => {
   const app = new Hono<Env>()
+  app.route('/', appendApp(options))
+  app.use('*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST'], exposeHeaders: ['Retry-After'] }))
+  for (const handler of options.around ?? []) app.use('*', handler)
   app.use('*', async (c, next) => {
     await next()
-    c.res.headers.set('X-Content-Type-Options', 'nosniff')
+    for (const [name, value] of Object.entries(standardHeaders)) c.res.headers.set(name, value)
   })
-  for (const part of [logApp(options), ...options.parts]) app.route('/', part)
+  for (const part of [logApp(options.log), ...options.parts]) app.route('/', part)
   app.onError((error, c) => answerError(error, c, options.report))
   const known = app.routes.filter(({ method }) => method === 'GET' || method === 'POST')
   app.notFound((c) => {

@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { RefusedError } from '../log/refusal.ts'
 import { type ErrorCode, TlogError } from '../primitives/error.ts'
+import { standardHeaders } from './headers.ts'
 
 /** The status of each code. 4xx: the request is at fault and changed nothing. 5xx: the server is. */
 export const statusOf: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
@@ -43,6 +44,7 @@ export const answerError = (error: unknown, c: Context, report: (error: unknown)
   if (status === 413) c.header('Connection', 'close')
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
   c.header('Cache-Control', 'no-store')
+  for (const [name, value] of Object.entries(standardHeaders)) c.header(name, value)
   return c.text(`${error.code}: ${sentence(error)}\n`, status)
 }
 

@@ -1,73 +1,25 @@
-/** The routes of a log: appending, tiles (c2sp.org/tlog-tiles), entries and proofs. */
+/** The routes that read a log: tiles (c2sp.org/tlog-tiles), entries and proofs. */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { type Context, Hono } from 'hono'
-import { cors } from 'hono/cors'
 import type { Log } from '../log/open.ts'
-import { decodeBase64, encodeBase64 } from '../primitives/base64.ts'
-import { equalBytes } from '../primitives/bytes.ts'
+import { encodeBase64 } from '../primitives/base64.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
 import { asHash, formatHash, type Hash } from '../primitives/hash.ts'
 import { decodeHex } from '../primitives/hex.ts'
-import { sha256 } from '../primitives/sha256.ts'
-import { MAX_ENTRY_SIZE } from '../tlog/entry-bundle.ts'
 import { parseTilePath } from '../tlog/tile.ts'
-import { parseBatch } from './batch.ts'
-import { type Env, rawPath, readBody } from './body.ts'
-import { requireToken, type StoredToken } from './tokens.ts'
-
-/** What the routes need. */
-export interface LogAppOptions {
-  readonly log: Log
-  /** Who may append. `open` lets everyone, and is for loopback only. */
-  readonly writers: readonly StoredToken[] | 'open'
-  /** Entries a batch may have. */
-  readonly maxBatchEntries: number
-  /** Bytes a batch may have. */
-  readonly maxBatchBytes: number
-}
+import { type Env, rawPath } from './body.ts'
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 const compress = promisify(gzip)
 
-/** The app of a log. Reads are public and may be asked from any web page; writes need a token. */
-export const logApp = (options: LogAppOptions): Hono<Env> => {
+/** The app of the reading routes, which are public. */
+export const logApp = (log: Log): Hono<Env> => {
   const app = new Hono<Env>()
-  app.use('*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST'], exposeHeaders: ['Retry-After'] }))
-  addWrites(app, options)
-  addTiles(app, options.log)
-  addProofs(app, options.log)
+  addTiles(app, log)
+  addProofs(app, log)
   return app
-}
-
-const addWrites = (app: Hono<Env>, { log, writers, maxBatchEntries, maxBatchBytes }: LogAppOptions): void => {
-  const { sequencer, reader } = log
-  const authorize = (c: Context<Env>): void => {
-    if (writers !== 'open') requireToken(c.req.header('authorization'), writers, 'append')
-  }
-  app.post('/add', async (c) => {
-    authorize(c)
-    const entry = await readBody(c, MAX_ENTRY_SIZE)
-    checkDigest(c, entry)
-    if (entry.length === 0) throw new TlogError('malformed', 'an entry has at least one byte')
-    const { indices, checkpoint } = await sequencer.append([entry])
-    const index = indices[0] ?? 0
-    if (c.req.query('proof') === undefined && !/text\/x\.tlog-proof/.test(c.req.header('accept') ?? '')) {
-      // No newline: Tessera's load generator parses the whole body as a number.
-      return c.body(String(index), 200, { 'Content-Type': 'text/plain; charset=utf-8' })
-    }
-    return proofFile(c, await reader.proofFile(index, checkpoint))
-  })
-  app.post('/add-batch', async (c) => {
-    authorize(c)
-    const body = await readBody(c, maxBatchBytes)
-    checkDigest(c, body)
-    const entries = parseBatch(c.req.header('content-type'), body, maxBatchEntries)
-    const { indices, duplicates, checkpoint } = await sequencer.append(entries)
-    if (!/application\/json/.test(c.req.header('accept') ?? '')) return c.text(`${indices.join('\n')}\n`)
-    return c.json({ indices, duplicates, checkpoint: new TextDecoder().decode(checkpoint.checkpoint) })
-  })
 }
 
 const addTiles = (app: Hono<Env>, { reader }: Log): void => {
@@ -134,17 +86,6 @@ const parsePath = (path: string): ReturnType<typeof parseTilePath> => {
     return parseTilePath(path.slice(1))
   } catch (cause) {
     throw new TlogError('not_found', 'no tile has this path', { cause })
-  }
-}
-
-/** RFC 9530: a producer's own digest reveals a flip on the way here, before the entry is hashed for ever. Throws `bad_proof`. */
-const checkDigest = (c: Context<Env>, body: Uint8Array): void => {
-  const header = c.req.header('content-digest')
-  const digest = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):/.exec(header ?? '')?.[1]
-  if (header !== undefined && digest === undefined)
-    throw new TlogError('malformed', 'want Content-Digest: sha-256=:<base64>:')
-  if (digest !== undefined && !equalBytes(decodeBase64(digest), sha256(body))) {
-    throw new TlogError('bad_proof', 'the body does not have the digest that its producer sent')
   }
 }
 

@@ -1,7 +1,9 @@
 /** Bearer tokens: kept as hashes, compared in constant time, each with a role. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { decodeHex, encodeHex } from '../primitives/hex.ts'
+import { sha256 } from '../primitives/sha256.ts'
 
 /** What a token may do: `append` writes and nothing else. Reads are public. */
 export type Role = 'append'
@@ -16,7 +18,7 @@ export interface StoredToken {
 }
 
 /** The hash under which a token is stored. */
-export const hashToken = (token: string): Uint8Array => new Uint8Array(createHash('sha256').update(token).digest())
+export const hashToken = (token: string): Uint8Array => sha256(encodeUtf8(token))
 
 /** The lines of a token file: role, hash in hex, label. */
 export const formatTokens = (tokens: readonly StoredToken[]): string =>

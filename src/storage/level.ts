@@ -1,10 +1,10 @@
 /** Storage in LevelDB: one database, one synced batch for each commit, and no trust that it notices damage. */
-import { type FileHandle, open as openFile } from 'node:fs/promises'
 import { Level } from 'level'
 import { concatBytes, encodeUint64, equalBytes, readUint64 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import type { OpenOptions } from './backends.ts'
+import { FolderNames } from './folder-names.node.ts'
 import { headRow, indexRow, kindOf, logRows, mapRow, rowKinds, runRow, tileRow } from './level-keys.ts'
 import { packRuns, RUN_BOUNDARY, unpackRun } from './runs.ts'
 import type { Change, Commit, KeyValueStore, LogStore, Row, Storage, TileKey, Version, Versioned } from './storage.ts'
@@ -27,22 +27,22 @@ export const openLevel = async ({ location, create }: OpenOptions): Promise<Stor
     createIfMissing: create,
     ...tuning,
   })
-  let folder: FileHandle
+  let names: FolderNames
   try {
     await database.open()
-    folder = await openFile(location, 'r')
-    await folder.sync()
+    names = await FolderNames.open(location)
+    await names.sync()
   } catch (cause) {
     throw openError(location, cause)
   }
-  const writer = new Writer(database, folder)
+  const writer = new Writer(database, names)
   const log = new LevelLog(database, writer)
   return {
     log,
     keyValue: (name) => new LevelMap(database, writer, name),
     [Symbol.asyncDispose]: async () => {
       await database.close()
-      await folder.close()
+      await names.close()
     },
   }
 }
@@ -61,12 +61,12 @@ const openError = (location: string, cause: unknown): TlogError => {
 /** The only way to write: everything synced, one batch at a time, and nothing any more after the first failure. */
 class Writer {
   readonly #database: Database
-  readonly #folder: FileHandle
+  readonly #names: FolderNames
   #failure: unknown
 
-  constructor(database: Database, folder: FileHandle) {
+  constructor(database: Database, names: FolderNames) {
     this.#database = database
-    this.#folder = folder
+    this.#names = names
   }
 
   async write(fill: Write): Promise<void> {
@@ -78,8 +78,7 @@ class Writer {
       fill(batch)
       // Synced always: a mix of synced and unsynced writes leaves holes after a power cut.
       await batch.write({ sync: true })
-      // LevelDB syncs its files but not their names; without this a power cut could take a whole new file away.
-      await this.#folder.sync()
+      await this.#names.sync()
     } catch (cause) {
       // After one ENOSPC LevelDB goes on to acknowledge writes that are gone at the next open, so this handle is done.
       this.#failure = cause
