@@ -1,19 +1,11 @@
 #!/usr/bin/env node
-/** The `treehead` program: one command for each thing a person does with a log. */
-import { Command } from 'commander'
-import { report } from './report.ts'
-import { serveCommand } from './commands/serve.ts'
-import { version } from './version.ts'
+/** Where the `treehead` program starts. */
+import { run } from './program.ts'
 
-const program = new Command('treehead')
-  .description('An immutable audit log that nobody has to trust: append, prove, verify.')
-  .version(version(), '-V, --version', 'print the version, and what this machine hashes and signs with')
-  .showHelpAfterError('(treehead --help, or treehead <command> --help)')
-  .addHelpText('after', '\nExit codes: 0 done and verified · 1 verification failed · 2 wrong use · 3 refused to start · 4 not reachable, try again · 70 a write failed')
-program.addCommand(serveCommand())
+// `treehead tail | head` is no failure of ours: end as a program does that nobody reads any more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 141 : 4)
+})
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  process.exitCode = report(error)
-}
+const code = await run(process.argv.slice(2))
+if (code !== undefined) process.exitCode = code
