@@ -54,22 +54,27 @@ export const formatCheckpoint = ({ origin, size, root, extensions }: Checkpoint)
   return text
 }
 
+/** Whose checkpoint is wanted, and which keys are known. */
+export interface CheckpointTrust {
+  /** The origin, or the origins, of which one must match; any origin when left away. */
+  readonly origin?: string | readonly string[] | undefined
+  readonly verifiers: readonly NoteVerifier[]
+}
+
 /**
  * Parses and verifies a signed checkpoint. Throws `malformed` or `too_large` for a bad form, `wrong_origin` when
  * `origin` is given and differs, `bad_signature` when a known key's signature does not verify, and `untrusted` when
  * no known key signed. Says nothing about consistency with other checkpoints.
  */
-export const openCheckpoint = (
-  bytes: Uint8Array,
-  { origin, verifiers }: { readonly origin?: string | undefined; readonly verifiers: readonly NoteVerifier[] },
-): OpenedCheckpoint => {
+export const openCheckpoint = (bytes: Uint8Array, { origin, verifiers }: CheckpointTrust): OpenedCheckpoint => {
   const note = parseNote(bytes)
   const checkpoint = parseCheckpoint(note.text)
   // Asked before the signatures, because another log's checkpoint is rarely signed by a known key either, and the
   // origin is what its reader can understand.
-  if (origin !== undefined && checkpoint.origin !== origin) {
+  const wanted = typeof origin === 'string' ? [origin] : origin
+  if (wanted !== undefined && !wanted.includes(checkpoint.origin)) {
     const got = JSON.stringify(checkpoint.origin.slice(0, 256))
-    throw new TlogError('wrong_origin', `want a checkpoint of ${JSON.stringify(origin)}, got ${got}`)
+    throw new TlogError('wrong_origin', `want a checkpoint of ${JSON.stringify(wanted.join(' or '))}, got ${got}`)
   }
   return { ...verifyNote(note, verifiers), checkpoint, bytes: Uint8Array.from(bytes) }
 }
