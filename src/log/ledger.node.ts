@@ -13,14 +13,14 @@ import type { HeadLedger, LedgerRecord } from './ledger.ts'
  * ```text
  *   "treehead ledger\n"   16 bytes
  *   sequence               8 bytes, big-endian; the slot is sequence mod 2
- *   length of the head     8 bytes, big-endian
+ *   length of the head     4 bytes, big-endian
  *   head
  *   SHA-256 of all before 32 bytes
  * ```
  */
 const SLOT_SIZE = 8_192
 const MAGIC = encodeUtf8('treehead ledger\n')
-const HEADER_SIZE = MAGIC.length + 16
+const HEADER_SIZE = MAGIC.length + 12
 
 /** How to open a ledger file; `create` makes it, and fails when it is already there. */
 export interface LedgerFile {
@@ -72,7 +72,7 @@ const allocate = async (file: FileHandle, path: string): Promise<void> => {
 }
 
 const writeSlot = async (file: FileHandle, { sequence, head }: LedgerRecord): Promise<void> => {
-  const body = concatBytes(MAGIC, encodeUint64(sequence), encodeUint64(head.length), head)
+  const body = concatBytes(MAGIC, encodeUint64(sequence), encodeUint64(head.length).subarray(4), head)
   const slot = concatBytes(body, sha256(body))
   if (slot.length > SLOT_SIZE)
     throw new TlogError('too_large', `a head of ${head.length} bytes does not fit the ledger`)
@@ -100,9 +100,9 @@ const readLast = (file: FileHandle, path: string): LedgerRecord | undefined => {
 
 const parseSlot = (slot: Uint8Array): LedgerRecord | undefined => {
   if (slot.length < HEADER_SIZE || !equalBytes(slot.subarray(0, MAGIC.length), MAGIC)) return undefined
-  const sequence = readUint64(slot, MAGIC.length)
-  const end = HEADER_SIZE + readUint64(slot, MAGIC.length + 8)
+  const end = HEADER_SIZE + new DataView(slot.buffer, slot.byteOffset).getUint32(MAGIC.length + 8)
+  // Nothing but the digest says that the numbers are the ones that were written.
   if (end + 32 > slot.length || !equalBytes(sha256(slot.subarray(0, end)), slot.subarray(end, end + 32)))
     return undefined
-  return { sequence, head: slot.slice(HEADER_SIZE, end) }
+  return { sequence: readUint64(slot, MAGIC.length), head: slot.slice(HEADER_SIZE, end) }
 }

@@ -46,10 +46,16 @@ export class Pool {
     return this.#entries
   }
 
-  /** Takes a submission in. Throws `too_large` for an entry that no bundle can hold, and `pushback` when it does not fit now. */
+  /**
+   * Takes a submission in. Throws `too_large` for an entry that no bundle can hold or a submission that would not even fit
+   * an empty pool, and `pushback` when it does not fit now.
+   */
   add(submission: Submission): void {
     const bytes = sizeOf(submission)
     const { maxPoolEntries, maxPoolBytes } = this.#limits
+    if (submission.entries.length > maxPoolEntries || bytes > maxPoolBytes) {
+      throw new TlogError('too_large', `at most ${maxPoolEntries} entries and ${maxPoolBytes} bytes are taken at once`)
+    }
     if (this.#entries + submission.entries.length > maxPoolEntries || this.#bytes + bytes > maxPoolBytes) {
       throw new TlogError('pushback', `${this.#entries} entries wait already`)
     }
