@@ -2,7 +2,6 @@
 import { shiftRight } from '../merkle/bits.ts'
 import { planConsistency } from '../merkle/consistency.ts'
 import { EMPTY_ROOT, hashNode } from '../merkle/hash.ts'
-import { treeHasher } from '../merkle/hasher.ts'
 import { planInclusion } from '../merkle/inclusion.ts'
 import { coveringNodes, type LeafRange, type NodeId } from '../merkle/node.ts'
 import { TlogError } from '../primitives/error.ts'
@@ -146,7 +145,7 @@ export class TileTree {
       fetchExactly(this.#source, id),
       this.node({ level: 8 * (level + 1), index }),
     ])
-    if (!equalHash(fullTileRoot(bytes, treeHasher()), expected)) {
+    if (!equalHash(fullTileRoot(bytes), expected)) {
       throw new TlogError('bad_proof', `tile ${index} of level ${level} does not match the tree`)
     }
     // Only what was verified is remembered, so a cache cannot be poisoned.

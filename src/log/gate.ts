@@ -86,10 +86,9 @@ const loadEdgeTile = async (store: LogStore, source: TileSource, level: number, 
     treeHasher().hashLeaves(await store.entries(start, end), hashes)
     return hashes
   }
-  const hasher = treeHasher()
   for (let index = start; index < end; index++) {
     const below = await source({ level: level - 1, index, width: TILE_WIDTH })
-    hashes.set(fullTileRoot(below, hasher), (index - start) * HASH_SIZE)
+    hashes.set(fullTileRoot(below), (index - start) * HASH_SIZE)
   }
   return hashes
 }

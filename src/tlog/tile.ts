@@ -1,7 +1,6 @@
 /** Tiles: the tree cut into runs of 256 hashes, their paths and where each node lies in them (c2sp.org/tlog-tiles). */
 import { bitLength, isSize, shiftRight } from '../merkle/bits.ts'
-import { hashNode } from '../merkle/hash.ts'
-import type { TreeHasher } from '../merkle/hasher.ts'
+import { treeHasher } from '../merkle/hasher.ts'
 import type { NodeId } from '../merkle/node.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
@@ -85,22 +84,25 @@ export const placeOfNode = ({ level, index }: NodeId): TilePlace => {
 
 /** The hash of the node at `place` in a tile's bytes. Throws `corrupt` when the tile is too short to hold it. */
 export const hashInTile = (tile: Uint8Array, { from, to }: Pick<TilePlace, 'from' | 'to'>): Hash => {
-  if (tile.length < to * HASH_SIZE)
+  if (tile.length < to * HASH_SIZE) {
     throw new TlogError('corrupt', `tile has ${tile.length / HASH_SIZE} hashes, want ${to}`)
-  if (to - from === 1) return asHash(tile.slice(from * HASH_SIZE, to * HASH_SIZE))
-  const middle = (from + to) / 2
-  return hashNode(hashInTile(tile, { from, to: middle }), hashInTile(tile, { from: middle, to }))
+  }
+  return fold(tile.subarray(from * HASH_SIZE, to * HASH_SIZE))
 }
 
 /** The root of a full tile: the hash that stands for it in the tile above. Throws `corrupt` unless it is 8,192 bytes. */
-export const fullTileRoot = (tile: Uint8Array, hasher: TreeHasher): Hash => {
-  if (tile.length !== TILE_WIDTH * HASH_SIZE)
+export const fullTileRoot = (tile: Uint8Array): Hash => {
+  if (tile.length !== TILE_WIDTH * HASH_SIZE) {
     throw new TlogError('corrupt', `full tile has ${tile.length} bytes, want 8192`)
-  let level = tile
-  while (level.length > HASH_SIZE) {
-    const above = new Uint8Array(level.length / 2)
-    hasher.hashNodes(level, above)
-    level = above
   }
-  return asHash(level)
+  return fold(tile)
+}
+
+/** The root over a power of two of hashes, level by level because hashes are quickest made in batches. */
+const fold = (hashes: Uint8Array): Hash => {
+  let level = hashes.slice()
+  for (; level.length > HASH_SIZE; level = level.subarray(0, level.length / 2)) {
+    treeHasher().hashNodes(level, level.subarray(0, level.length / 2))
+  }
+  return asHash(level.slice())
 }
