@@ -22,7 +22,10 @@ export interface Listening {
 }
 
 /** Listens. Rejects with `io` when the address is taken or not ours. */
-export const serve = async (app: Hono<Env>, { host, port, maxConnections = 10_000 }: ServeOptions): Promise<Listening> => {
+export const serve = async (
+  app: Hono<Env>,
+  { host, port, maxConnections = 10_000 }: ServeOptions,
+): Promise<Listening> => {
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {
@@ -35,6 +38,10 @@ export const serve = async (app: Hono<Env>, { host, port, maxConnections = 10_00
     },
   }) as Server
   server.maxConnections = maxConnections
+  // Once the server is stopping, every answer is the last of its connection; else a busy client would keep it for ever.
+  server.prependListener('request', (_, response) => {
+    if (!server.listening) response.shouldKeepAlive = false
+  })
   server.timeout = 60_000
   await listen(server, host, port)
   const address = server.address() as AddressInfo
@@ -53,8 +60,11 @@ const listen = (server: Server, host: string, port: number): Promise<void> =>
 const stop = (server: Server, graceMs: number): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    // A connection that was answering when the stop came is idle afterwards, and nobody else closes it then.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
     server.close(() => {
       clearTimeout(timer)
+      clearInterval(sweep)
       resolve()
     })
     server.closeIdleConnections()

@@ -1,84 +1,174 @@
-/** `treehead serve`: runs a log. */
+/** `treehead serve`: runs a log until it is told to stop. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { createApp } from '../../http/app.ts'
 import { ctApp } from '../../http/ct-app.ts'
-import { serve } from '../../http/serve.node.ts'
-import { formatTokens, hashToken, parseTokens } from '../../http/tokens.ts'
-import { createDataDir, dataDirState, dataFiles } from '../../log/data-dir.node.ts'
-import { openLogDir } from '../../log/open-dir.node.ts'
+import { createHealth, type Health } from '../../http/health.ts'
+import { createMetrics } from '../../http/metrics.ts'
+import { observeRequests } from '../../http/observe.ts'
+import { operationApp } from '../../http/operation-app.ts'
+import { type Logger, logEvents, logFailures, logRequests, openLogger } from '../../http/request-log.ts'
+import { type Listening, serve } from '../../http/serve.node.ts'
+import type { LogEvent } from '../../log/events.ts'
+import { useTreeHasher } from '../../merkle/hasher.ts'
 import { TlogError } from '../../primitives/error.ts'
+import {
+  type Config,
+  type Field,
+  fieldKeys,
+  fields,
+  nameOf,
+  type Resolved,
+  resolveConfig,
+  variableOf,
+} from '../config.ts'
+import { formatConfig } from '../config-text.ts'
+import { isLoopback, parseListen } from '../listen.ts'
+import { type OpenData, openData } from '../open-data.ts'
 import { exitCodes } from '../report.ts'
+import { version } from '../version.ts'
+import { formatWelcome, type Welcome } from '../welcome.ts'
 
-interface ServeFlags {
-  readonly listen: string
-  readonly data: string
-  readonly ledger?: string
-  readonly origin?: string
-  readonly allowDuplicates?: boolean
-}
-
-export const serveCommand = (): Command =>
-  new Command('serve')
-    .description('run a log; the first start makes its key and an append token')
-    .option('--listen <host:port>', 'where to listen', '127.0.0.1:6962')
-    .option('--data <url>', 'where the log is kept', 'level:./treehead-data')
-    .option(
-      '--ledger <path>',
-      'where the signed-head ledger is kept, ideally on another volume (default: in the data folder)',
+/** The command. Its flags are the fields of the configuration. */
+export const serveCommand = (): Command => {
+  const command = new Command('serve')
+    .description(
+      'Run a log. The first start makes its key and an append token, and prints how to append and verify a first entry.',
     )
-    .option('--origin <name>', 'the name of a new log (default: treehead.local/ and eight random hex digits)')
-    .option('--allow-duplicates', 'give equal entries an index each, instead of answering the first')
-    .action(run)
-
-const run = async (flags: ServeFlags): Promise<void> => {
-  const path = flags.data.replace(/^level:/, '')
-  const clock = Date.now
-  const first = (await dataDirState(path)) !== 'log'
-  if (first) {
-    const tokenLine = (token: string): string =>
-      formatTokens([{ role: 'append', hash: hashToken(token), label: 'first' }])
-    await createDataDir({ path, origin: flags.origin, ledgerPath: flags.ledger, clock, tokenLine })
+    .option('--config <file>', 'a TOML file of the fields below (env: TREEHEAD_CONFIG)')
+    .option('--print-config', 'print the configuration in effect as such a file, and serve nothing')
+  for (const key of fieldKeys) {
+    const { placeholder, default: standard, doc }: Field<unknown> = fields[key]
+    const shown = standard === undefined || standard === false ? '' : `default: ${String(standard)}, `
+    command.addOption(new Option(`--${nameOf(key)} ${placeholder}`, `${doc} (${shown}env: ${variableOf(key)})`))
   }
-  const opened = await openLogDir({
-    path,
-    ledgerPath: flags.ledger,
-    clock,
-    allowDuplicates: flags.allowDuplicates ?? false,
-    observe: (event) => {
-      if (event.kind === 'poisoned') {
-        process.stderr.write(`treehead: a write failed, stopping: ${String(event.error)}\n`)
-        setTimeout(() => process.exit(exitCodes.failStop), 200)
-      }
-    },
-  })
-  const { host, port } = parseListen(flags.listen)
-  const app = createApp({
-    log: opened.log,
-    writers: parseTokens(opened.dir.tokens),
-    maxBatchEntries: 16_384,
-    maxBatchBytes: 16 * 2 ** 20,
-    parts: [ctApp({ reader: opened.log.reader, treeHeadKey: opened.dir.treeHeadKey })],
-    report: (error) => process.stderr.write(`${String(error)}\n`),
-  })
-  const server = await serve(app, { host, port })
-  const token = first ? (await readFile(join(path, dataFiles.appendToken), 'utf8')).trim() : undefined
-  process.stdout.write(
-    `origin ${opened.log.origin}\nvkey ${opened.dir.vkey}\nlistening ${server.url}\ntoken ${token ?? '(made at first start)'}\n`,
-  )
-  const stop = async (): Promise<void> => {
-    await server.stop(5_000)
-    await opened[Symbol.asyncDispose]()
-    process.exit(0)
-  }
-  process.once('SIGINT', () => void stop())
-  process.once('SIGTERM', () => void stop())
+  return command.action(run)
 }
 
-const parseListen = (text: string): { host: string; port: number } => {
-  const match = /^(\[[0-9a-f:]+\]|[^:]+):([0-9]{1,5})$/i.exec(text)
-  if (match?.[1] === undefined || Number(match[2]) > 65_535)
-    throw new TlogError('usage', `want --listen host:port, got ${text}`)
-  return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2]) }
+const run = async (flags: Readonly<Record<string, unknown>>): Promise<void> => {
+  const resolved = await readConfig(flags)
+  const config = resolved.values
+  const address = parseListen(config.listen)
+  if (config.open && !isLoopback(address.host))
+    throw new TlogError('usage', `--open lets everyone append, so it wants a loopback address, not ${address.host}`)
+  if (flags['printConfig'] === true) {
+    process.stdout.write(formatConfig(resolved))
+    return
+  }
+  if (config.hasher !== 'auto') useTreeHasher(config.hasher)
+  await startServing(config, address)
+}
+
+const readConfig = async (flags: Readonly<Record<string, unknown>>): Promise<Resolved> => {
+  const path = flags['config'] ?? process.env['TREEHEAD_CONFIG']
+  if (typeof path !== 'string' || path === '') return resolveConfig({ flags, env: process.env })
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new TlogError('usage', `cannot read --config ${path}: ${cause.code}`, { cause })
+  })
+  return resolveConfig({ flags, env: process.env, file: { path, text } })
+}
+
+const startServing = async (config: Config, address: { host: string; port: number }): Promise<void> => {
+  const logger = openLogger(config.logLevel)
+  const observers = [logEvents(logger), failStop]
+  const observe = (event: LogEvent): void => {
+    for (const observer of observers) observer(event)
+  }
+  const data = await openData(config, { clock: Date.now, observe })
+  try {
+    const { log, disk } = data
+    const health = createHealth({
+      sequencer: log.sequencer,
+      diskRefusal: () => disk?.refusal(),
+      clock: Date.now,
+      now: () => performance.now(),
+      maxPoolEntries: config.maxPoolEntries,
+      stallMs: config.stallMs,
+    })
+    const metrics = createMetrics({
+      reader: log.reader,
+      sequencer: log.sequencer,
+      health,
+      clock: Date.now,
+      freeBytes: () => disk?.freeBytes,
+      version: version(),
+    })
+    observers.push(health.observe, metrics.observe)
+    const app = createApp({
+      log,
+      writers: config.open ? 'open' : data.tokens,
+      maxBatchEntries: config.maxBatchEntries,
+      maxBatchBytes: config.maxBatchBytes,
+      around: [observeRequests([metrics.observeServed, logRequests(logger)])],
+      parts: [
+        ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
+        operationApp({ reader: log.reader, health, metrics }),
+      ],
+      report: logFailures(logger),
+    })
+    const server = await serve(app, { ...address, maxConnections: config.maxConnections })
+    stopOnSignals({ server, data, health, logger, graceMs: config.stopGraceMs })
+    logger.info({ url: server.url, origin: log.origin, size: log.reader.published.size }, 'listening')
+    process.stdout.write(formatWelcome(welcomeOf(server.url, config, data)))
+  } catch (error) {
+    await data[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** After a failed write the process ends by itself, once those who wait have been answered. */
+const failStop = (event: LogEvent): void => {
+  if (event.kind === 'poisoned') setTimeout(() => process.exit(exitCodes.failStop), 300)
+}
+
+const welcomeOf = (url: string, { data, open }: Config, { log, vkey, newToken, tokenFile }: OpenData): Welcome => {
+  const base = { url, origin: log.origin, vkey, data }
+  if (open) return { ...base, access: { kind: 'open' } }
+  if (newToken !== undefined) return { ...base, access: { kind: 'new token', token: newToken, file: tokenFile } }
+  return { ...base, access: { kind: 'token file', file: tokenFile ?? '' } }
+}
+
+interface Running {
+  readonly server: Listening
+  readonly data: OpenData
+  readonly health: Health
+  readonly logger: Logger
+  readonly graceMs: number
+}
+
+/** After this many milliseconds a stop that has not come to its end is given up: a supervisor would kill it soon. */
+const STOP_LIMIT = 9_500
+
+const stopOnSignals = (running: Running): void => {
+  let stopping = false
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const) {
+    process.on(signal, () => {
+      // The second one means it: what was acknowledged is on disk.
+      if (stopping) process.exit(128 + number)
+      stopping = true
+      void stop(running, signal)
+    })
+  }
+}
+
+/** Drains: answers what is under way, takes nothing new, closes the database, exits with 0. */
+const stop = async ({ server, data, health, logger, graceMs }: Running, signal: string): Promise<never> => {
+  setTimeout(() => {
+    logger.fatal({ signal }, 'the disk does not let the log close; ended without')
+    process.exit(exitCodes.failStop)
+  }, STOP_LIMIT)
+  health.stop()
+  logger.info({ signal }, 'stopping')
+  try {
+    await server.stop(graceMs)
+    await data[Symbol.asyncDispose]()
+    logger.info({}, 'stopped')
+    return process.exit(exitCodes.done)
+  } catch (error) {
+    logger.fatal({ message: String(error) }, 'the log did not close cleanly')
+    return process.exit(exitCodes.failStop)
+  }
 }

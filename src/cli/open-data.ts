@@ -1,0 +1,92 @@
+/** Opens the log that --data names, making it on the first start: its keys, its ledger, its first token. */
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { formatTokens, hashToken, parseTokens, type StoredToken } from '../http/tokens.ts'
+import { createDataDir, dataDirState, dataFiles } from '../log/data-dir.node.ts'
+import { type DiskGuard, openDiskGuard } from '../log/disk.node.ts'
+import type { Observe } from '../log/events.ts'
+import type { Log } from '../log/open.ts'
+import { openLogDir } from '../log/open-dir.node.ts'
+import { openMemoryLog } from '../log/open-memory.node.ts'
+import type { Clock } from '../primitives/clock.ts'
+import { TlogError } from '../primitives/error.ts'
+import type { Config } from './config.ts'
+
+/** An open log, and what the server needs to know of where it lies. */
+export interface OpenData extends AsyncDisposable {
+  readonly log: Log
+  readonly vkey: string
+  readonly treeHeadKey: KeyObject
+  readonly tokens: readonly StoredToken[]
+  /** The text of the first token, if it was made just now. */
+  readonly newToken: string | undefined
+  /** Where the operator's copy of the first token lies; undefined for a log in memory. */
+  readonly tokenFile: string | undefined
+  /** Undefined for a log in memory. */
+  readonly disk: DiskGuard | undefined
+}
+
+/** What opening needs besides the configuration. */
+export interface Surroundings {
+  readonly clock: Clock
+  readonly observe: Observe
+}
+
+/** Opens. Rejects with RefusedError, and with `usage` for a --data that is not a kind of storage. */
+export const openData = async (config: Config, surroundings: Surroundings): Promise<OpenData> => {
+  const [, scheme = 'level', location = ''] = /^(?:([a-z][a-z0-9+.-]*):)?(.*)$/s.exec(config.data) ?? []
+  if (scheme === 'memory' && location === '') return openInMemory(config, surroundings)
+  if (scheme === 'level' && location !== '') return openFolder(location, config, surroundings)
+  throw new TlogError('usage', `want --data level:<folder> or memory:, got ${config.data}`)
+}
+
+const poolLimits = (
+  config: Config,
+): Pick<Config, 'maxPoolEntries' | 'maxPoolBytes' | 'maxCommitEntries' | 'maxCommitBytes'> => config
+
+const tokenLine = (token: string): string => formatTokens([{ role: 'append', hash: hashToken(token), label: 'first' }])
+
+const openInMemory = async (config: Config, surroundings: Surroundings): Promise<OpenData> => {
+  const { allowDuplicates, cachedTiles, origin } = config
+  const opened = await openMemoryLog({
+    ...surroundings,
+    allowDuplicates,
+    cachedTiles,
+    origin,
+    limits: poolLimits(config),
+  })
+  const newToken = randomBytes(32).toString('base64url')
+  const tokens = parseTokens(tokenLine(newToken))
+  return { ...opened, tokens, newToken, tokenFile: undefined, disk: undefined }
+}
+
+const openFolder = async (path: string, config: Config, { clock, observe }: Surroundings): Promise<OpenData> => {
+  const { origin, ledger: ledgerPath, allowDuplicates, cachedTiles, minFreeBytes } = config
+  const first = (await dataDirState(path)) !== 'log'
+  if (first) await createDataDir({ path, origin, ledgerPath, clock, tokenLine })
+  const volumes = [path, ...(ledgerPath === undefined ? [] : [dirname(resolve(ledgerPath))])]
+  const disk = await openDiskGuard({ paths: volumes, minFreeBytes })
+  const admit = disk.refusal
+  const options = { path, ledgerPath, clock, observe, admit, allowDuplicates, cachedTiles, limits: poolLimits(config) }
+  const opened = await openLogDir(options)
+  const dispose = async (): Promise<void> => {
+    await opened[Symbol.asyncDispose]()
+    disk[Symbol.dispose]()
+  }
+  if (origin !== undefined && origin !== opened.log.origin) {
+    await dispose()
+    throw new TlogError('usage', `--origin names a new log; the log in ${path} is ${opened.log.origin}, not ${origin}`)
+  }
+  const tokenFile = join(path, dataFiles.appendToken)
+  return {
+    log: opened.log,
+    vkey: opened.dir.vkey,
+    treeHeadKey: opened.dir.treeHeadKey,
+    tokens: parseTokens(opened.dir.tokens),
+    newToken: first ? (await readFile(tokenFile, 'utf8')).trim() : undefined,
+    tokenFile,
+    disk,
+    [Symbol.asyncDispose]: dispose,
+  }
+}

@@ -1,0 +1,98 @@
+/** Readiness: whether the log can take entries now, and if not, for which reasons by name. */
+import type { LogEvent } from '../log/events.ts'
+import { nextTime } from '../log/publish.ts'
+import { RefusedError, refusals } from '../log/refusal.ts'
+import type { Sequencer } from '../log/sequencer.ts'
+import type { Clock } from '../primitives/clock.ts'
+
+/** Why the log takes no entries now, and what helps; names are stable. */
+export const unreadiness = {
+  poisoned: 'a write failed, and the server stops; start it again, and look at the disk if it stops again',
+  stopping: refusals.stopping,
+  clock: refusals.clock,
+  disk_full: refusals.disk_full,
+  pool_full: 'more arrives than the disk takes; producers are told to come back later',
+  commit_stalled: 'the disk does not finish a write; entries wait for it, and none is acknowledged before it does',
+} as const
+
+/** The name of a reason not to be ready. */
+export type UnreadyName = keyof typeof unreadiness
+
+/** One reason not to be ready. */
+export interface Unready {
+  readonly name: UnreadyName
+  readonly detail: string
+  readonly help: string
+}
+
+/** What readiness is judged by. */
+export interface HealthParts {
+  readonly sequencer: Pick<Sequencer, 'published' | 'pooled' | 'stopped' | 'busySince'>
+  /** Why the disk admits no entries, if so. */
+  readonly diskRefusal: () => RefusedError | undefined
+  /** Wall clock. */
+  readonly clock: Clock
+  /** Monotonic clock in milliseconds, that of performance.now(). */
+  readonly now: () => number
+  /** Entries the pool may hold. */
+  readonly maxPoolEntries: number
+  /** After this many milliseconds a commit counts as stalled. */
+  readonly stallMs: number
+}
+
+/** Judges readiness. */
+export interface Health {
+  /** The reasons not to be ready; none when ready. */
+  reasons(): readonly Unready[]
+  /** To be told of the log's events. */
+  observe(event: LogEvent): void
+  /** Says from now on that the server is stopping, before the log itself knows. */
+  stop(): void
+}
+
+/** For how long a producer that was turned away keeps the log from being ready, in milliseconds. */
+const PUSHBACK_MEMORY = 1_000
+
+/** Makes the judge. */
+export const createHealth = (parts: HealthParts): Health => {
+  let stopping = false
+  let lastPushback = Number.NEGATIVE_INFINITY
+  const reasons = (): readonly Unready[] => {
+    const { sequencer, diskRefusal, now, stallMs } = parts
+    const { stopped, busySince, pooled } = sequencer
+    const found: Unready[] = []
+    const add = (name: UnreadyName, detail: string): void => {
+      found.push({ name, detail, help: unreadiness[name] })
+    }
+    if (stopped?.code === 'poisoned') add('poisoned', stopped.message)
+    if (stopping || stopped instanceof RefusedError) add('stopping', 'no more entries are taken')
+    const clock = clockRefusal(parts)
+    if (clock !== undefined) add('clock', clock.message)
+    const disk = diskRefusal()
+    if (disk !== undefined) add('disk_full', disk.message)
+    if (pooled >= parts.maxPoolEntries || (pooled > 0 && now() - lastPushback < PUSHBACK_MEMORY))
+      add('pool_full', `${pooled} entries wait`)
+    const busyMs = busySince === undefined ? 0 : now() - busySince
+    if (busyMs > stallMs) add('commit_stalled', `a commit has been under way for ${Math.round(busyMs)} ms`)
+    return found
+  }
+  return {
+    reasons,
+    observe: (event) => {
+      if (event.kind === 'pushback') lastPushback = parts.now()
+    },
+    stop: () => {
+      stopping = true
+    },
+  }
+}
+
+const clockRefusal = ({ sequencer, clock }: HealthParts): RefusedError | undefined => {
+  try {
+    nextTime(sequencer.published.time, clock())
+    return undefined
+  } catch (error) {
+    if (error instanceof RefusedError) return error
+    throw error
+  }
+}
