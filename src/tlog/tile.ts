@@ -100,7 +100,8 @@ export const fullTileRoot = (tile: Uint8Array): Hash => {
 
 /** The root over a power of two of hashes, level by level because hashes are quickest made in batches. */
 const fold = (hashes: Uint8Array): Hash => {
-  let level = hashes.slice()
+  // Not slice(): on a Buffer, which stored tiles are, that is a view, and the tile itself would be folded.
+  let level = new Uint8Array(hashes)
   for (; level.length > HASH_SIZE; level = level.subarray(0, level.length / 2)) {
     treeHasher().hashNodes(level, level.subarray(0, level.length / 2))
   }
