@@ -1,8 +1,9 @@
 /** The heads of one log as a client sees them: each new one must extend, or be extended by, the last that was verified. */
 import { verifyConsistency } from '../merkle/consistency.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
-import { equalHash, type Hash } from '../primitives/hash.ts'
-import { InconsistentError } from './inconsistent.ts'
+import { equalHash } from '../primitives/hash.ts'
+import { type Inconsistency, InconsistentError } from './inconsistent.ts'
 import { type TileCache, type TileSource, TileTree } from './tile-tree.ts'
 import type { CheckpointReader, VerifiedCheckpoint } from './trust.ts'
 
@@ -59,13 +60,19 @@ export class HeadKeeper {
     if (last !== undefined && next.checkpoint.size < last.checkpoint.size) return this.#keepLarger(last, next, source)
     if (last !== undefined && next.checkpoint.size === last.checkpoint.size) assertSameRoot(last, next)
     const staged = stagedCache(this.#cache)
-    const tree = await TileTree.open(next.checkpoint, source, staged)
-    if (last !== undefined) await assertPrefix(last, next, tree)
-    await this.#store?.save(next.bytes, this.#reader.id)
+    const tree = await this.#treeOf(next, source, staged)
+    if (last !== undefined && next.checkpoint.size > last.checkpoint.size) await assertPrefix(last, next, tree)
+    // Equal trees may still come under new cosignatures.
+    if (last === undefined || !equalBytes(last.bytes, next.bytes)) await this.#store?.save(next.bytes, this.#reader.id)
     staged.release()
     this.#last = next
     this.#tree = tree
     return { checkpoint: next, tree }
+  }
+
+  async #treeOf({ checkpoint }: VerifiedCheckpoint, source: TileSource, cache: TileCache): Promise<TileTree> {
+    const known = this.#tree
+    return known?.size === checkpoint.size ? known : TileTree.open(checkpoint, source, cache)
   }
 
   /** An older head is no news, but it must be a true one. */
@@ -106,36 +113,30 @@ export class HeadKeeper {
 }
 
 const assertSameRoot = (last: VerifiedCheckpoint, next: VerifiedCheckpoint): void => {
-  if (equalHash(last.checkpoint.root, next.checkpoint.root)) return
-  throw inconsistent(last, next, [])
+  const { root } = next.checkpoint
+  if (!equalHash(last.checkpoint.root, root))
+    throw inconsistent({ older: last, newer: next, proof: [], rootInNewer: root })
 }
 
 /** Checks that `older` is the beginning of `tree`, which is that of `newer`. */
 const assertPrefix = async (older: VerifiedCheckpoint, newer: VerifiedCheckpoint, tree: TileTree): Promise<void> => {
-  const { size: size1, root: root1 } = older.checkpoint
-  // The empty tree is the beginning of every other, and there is no proof of that; its root is a constant.
-  if (size1 === 0) {
-    if (!equalHash(await tree.rootAt(0), root1)) throw inconsistent(older, newer, [])
-    return
-  }
-  const proof = await tree.consistencyProof(size1)
-  try {
-    verifyConsistency({ size1, root1, size2: tree.size, root2: tree.root, proof })
-  } catch (cause) {
-    // The proof is made of verified hashes of the newer tree, so it is not the proof that is wrong.
-    throw inconsistent(older, newer, proof, cause)
-  }
+  const { size, root } = older.checkpoint
+  const rootInNewer = await tree.rootAt(size)
+  // The empty tree is the beginning of every other, and there is no proof of that.
+  const proof = size === 0 ? [] : await tree.consistencyProof(size)
+  if (size > 0) verifyConsistency({ size1: size, root1: rootInNewer, size2: tree.size, root2: tree.root, proof })
+  if (!equalHash(rootInNewer, root)) throw inconsistent({ older, newer, proof, rootInNewer })
 }
 
-const inconsistent = (
-  older: VerifiedCheckpoint,
-  newer: VerifiedCheckpoint,
-  proof: readonly Hash[],
-  cause?: unknown,
-): InconsistentError => {
-  const { origin, size } = newer.checkpoint
-  const message = `${origin} signed two histories, at sizes ${older.checkpoint.size} and ${size}; keep both checkpoints`
-  return new InconsistentError(message, { older: older.bytes, newer: newer.bytes, proof }, { cause })
+interface Contradiction extends Pick<Inconsistency, 'proof' | 'rootInNewer'> {
+  readonly older: VerifiedCheckpoint
+  readonly newer: VerifiedCheckpoint
+}
+
+const inconsistent = ({ older, newer, proof, rootInNewer }: Contradiction): InconsistentError => {
+  const sizes = `${older.checkpoint.size} and ${newer.checkpoint.size}`
+  const message = `${newer.checkpoint.origin} signed two histories, at sizes ${sizes}; keep both checkpoints`
+  return new InconsistentError(message, { older: older.bytes, newer: newer.bytes, proof, rootInNewer })
 }
 
 /** A cache that keeps what it is given to itself until its head is accepted: tiles of a fork must not stay. */

@@ -1,6 +1,9 @@
 /** Inconsistency: two checkpoints that one log signed and that cannot both be true, as an error that is evidence. */
+import { verifyConsistency } from '../merkle/consistency.ts'
+import { EMPTY_ROOT } from '../merkle/hash.ts'
 import { TlogError } from '../primitives/error.ts'
-import type { Hash } from '../primitives/hash.ts'
+import { equalHash, type Hash } from '../primitives/hash.ts'
+import { checkpointReader, type Trust } from './trust.ts'
 
 /** Two signed checkpoints of one log, and the proof between them that failed. */
 export interface Inconsistency {
@@ -13,6 +16,8 @@ export interface Inconsistency {
    * the smaller size that is not that of `older`. Empty when the sizes are equal: then the two roots say it all.
    */
   readonly proof: readonly Hash[]
+  /** That root of the smaller size, as the tree of `newer` has it. */
+  readonly rootInNewer: Hash
 }
 
 /**
@@ -24,11 +29,36 @@ export class InconsistentError extends TlogError implements Inconsistency {
   readonly older: Uint8Array
   readonly newer: Uint8Array
   readonly proof: readonly Hash[]
+  readonly rootInNewer: Hash
 
-  constructor(message: string, { older, newer, proof }: Inconsistency, options?: { readonly cause?: unknown }) {
+  constructor(
+    message: string,
+    { older, newer, proof, rootInNewer }: Inconsistency,
+    options?: { readonly cause?: unknown },
+  ) {
     super('inconsistent', message, options)
     this.older = older
     this.newer = newer
     this.proof = proof
+    this.rootInNewer = rootInNewer
+  }
+}
+
+/**
+ * Checks such evidence as a stranger would: both checkpoints are the log's, and no one tree fits both. Throws `bad_proof`
+ * when they may both be true, and as `CheckpointReader.open` does when one is not the log's.
+ */
+export const verifyInconsistency = (evidence: Inconsistency, trust: Trust): void => {
+  const reader = checkpointReader(trust)
+  const older = reader.open(evidence.older).checkpoint
+  const newer = reader.open(evidence.newer).checkpoint
+  const { rootInNewer, proof } = evidence
+  if (older.origin !== newer.origin || older.size > newer.size || equalHash(older.root, rootInNewer)) {
+    throw new TlogError('bad_proof', 'the two checkpoints do not contradict each other')
+  }
+  if (older.size > 0) {
+    verifyConsistency({ size1: older.size, root1: rootInNewer, size2: newer.size, root2: newer.root, proof })
+  } else if (!equalHash(rootInNewer, EMPTY_ROOT)) {
+    throw new TlogError('bad_proof', 'every tree begins with the empty one')
   }
 }

@@ -1,5 +1,6 @@
 /** A client of one log: everything that it answers was verified under a checkpoint that extends all it has seen before. */
 
+import { isSize } from '../merkle/bits.ts'
 import type { ConsistencyClaim } from '../merkle/consistency.ts'
 import { treeHasher } from '../merkle/hasher.ts'
 import type { InclusionClaim } from '../merkle/inclusion.ts'
@@ -82,19 +83,17 @@ export class LogClient {
 
   /** The entry `index`. Rejects with `out_of_range` when the newest checkpoint does not reach it. */
   async entry(index: number, { signal }: CallOptions = {}): Promise<Uint8Array> {
-    const { tree } = await this.#reaching(index + 1, signal)
-    const id = Math.floor(index / TILE_WIDTH)
-    const bundle = await this.#bundle(tree, { index: id, width: widthOf(id, tree.size) }, signal)
-    const entry = bundle[index - id * TILE_WIDTH]
-    if (entry === undefined) throw new TlogError('out_of_range', `no entry ${index} in a tree of size ${tree.size}`)
-    return entry
+    for await (const { data } of this.entries(index, index + 1, { signal })) return data
+    throw new RangeError(`no index ${index}`)
   }
 
   /**
    * The entries from `start` up to but not including `end`, by default all of the newest checkpoint's. Whole bundles are
-   * fetched ahead and verified. Rejects with `out_of_range` when the newest checkpoint does not reach `end`.
+   * fetched ahead and verified. Rejects with `out_of_range` when the newest checkpoint does not reach `end`, and with
+   * RangeError when `start` and `end` are no indices.
    */
   async *entries(start: number, end?: number, { signal }: CallOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
+    if (!isSize(start) || !isSize(end ?? 0)) throw new RangeError(`no indices from ${start} to ${end}`)
     const { tree } = end === undefined ? await this.#refresh(signal) : await this.#reaching(end, signal)
     const to = end ?? tree.size
     const bundles = prefetch(bundlesOf(start, to, tree.size), this.#concurrency, async (id) => ({
@@ -115,23 +114,24 @@ export class LogClient {
   async *follow(options: FollowOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
     const { signal, intervalMs = 1_000 } = options
     let next = options.from
+    let seen: number | undefined
     try {
       for (;;) {
-        const { checkpoint } = await this.#refresh(signal)
-        const { size } = checkpoint.checkpoint
+        const { size } = (await this.#refresh(signal)).tree
         next ??= size
-        for await (const entry of this.entries(next, Math.max(next, size), { signal })) {
-          yield entry
-          next = entry.index + 1
-        }
+        const end = whatToRead(size, seen)
+        if (end > next) yield* this.entries(next, end, { signal })
+        next = Math.max(next, end)
+        seen = size
         await pause(intervalMs, signal)
       }
     } catch (error) {
-      if (signal?.aborted !== true) throw error
+      // Being aborted is how this ends; another failure at that moment is still one.
+      if (signal?.aborted !== true || error !== signal.reason) throw error
     }
   }
 
-  /** The inclusion proof of `index` in the tree of `size`, by default of the newest checkpoint, with all that it proves. */
+  /** The inclusion proof of `index` in the tree of `size`, by default of the last verified checkpoint, with what it proves. */
   async inclusionProof(index: number, size?: number, { signal }: CallOptions = {}): Promise<InclusionClaim> {
     const { tree } = await this.#reaching(size ?? index + 1, signal)
     const at = size ?? tree.size
@@ -143,7 +143,7 @@ export class LogClient {
     return { index, size: at, leafHash, root, proof }
   }
 
-  /** The consistency proof between two sizes, by default up to the newest checkpoint, with all that it proves. */
+  /** The consistency proof between two sizes, by default up to the last verified checkpoint, with what it proves. */
   async consistencyProof(size1: number, size2?: number, { signal }: CallOptions = {}): Promise<ConsistencyClaim> {
     const { tree } = await this.#reaching(Math.max(size1, size2 ?? 0), signal)
     const to = size2 ?? tree.size
@@ -155,7 +155,7 @@ export class LogClient {
     return { size1, size2: to, root1, root2, proof }
   }
 
-  /** A proof file for `index` under the newest verified checkpoint that reaches it; see `verifyProofFile`. */
+  /** A proof file for `index` under the last verified checkpoint, or a newer one if that does not reach it. */
   async proofFile(index: number, { signal }: CallOptions = {}): Promise<Uint8Array> {
     const { checkpoint, tree } = await this.#reaching(index + 1, signal)
     return formatProofFile({ index, proof: await tree.inclusionProof(index), checkpoint: checkpoint.bytes })
@@ -182,7 +182,7 @@ export class LogClient {
     return { ...head, tree: head.tree.over(source) }
   }
 
-  /** The newest known head if it has at least `size` leaves, else the newest that there is. */
+  /** The head verified last if it has at least `size` leaves, else the newest that there is. */
   async #reaching(size: number, signal: AbortSignal | undefined): Promise<Head> {
     const known = this.#heads.newest
     if (known !== undefined && known.tree.size >= size) return { ...known, tree: known.tree.over(this.#tiles(signal)) }
@@ -219,6 +219,14 @@ export interface FollowOptions extends CallOptions {
   /** Between two looks at the checkpoint, in milliseconds. Default 1,000. */
   readonly intervalMs?: number | undefined
 }
+
+/**
+ * How far to read now.
+ * spec: A client that "tails" a rapidly (> 200 entries per checkpoint) growing log SHOULD, as an optimization, avoid
+ * fetching partial entry bundles when possible.
+ */
+const whatToRead = (size: number, seen: number | undefined): number =>
+  seen !== undefined && size - seen > 200 ? size - (size % TILE_WIDTH) : size
 
 const widthOf = (index: number, size: number): number => tileWidth({ level: 'entries', index }, size)
 

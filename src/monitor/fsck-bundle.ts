@@ -88,7 +88,7 @@ export class BundleCheck {
       this.#undecided.push(both)
       return computed
     }
-    if (equalHash(above, fullTileRoot(kept, treeHasher()))) {
+    if (equalHash(above, fullTileRoot(kept))) {
       this.#badEntries(id, computed, kept)
       return kept
     }
@@ -148,7 +148,7 @@ const withTiles = (edge: readonly Uint8Array[], undecided: readonly Undecided[])
   for (const { id, kept } of undecided) {
     if (id.width < TILE_WIDTH) changed[0]?.set(kept)
     // Every full tile whose parent is not kept is under the unfinished tile of level 1.
-    else changed[1]?.set(fullTileRoot(kept, treeHasher()), (id.index % TILE_WIDTH) * HASH_SIZE)
+    else changed[1]?.set(fullTileRoot(kept), (id.index % TILE_WIDTH) * HASH_SIZE)
   }
   return changed
 }

@@ -2,7 +2,6 @@
 import type { CallOptions } from '../client/resources.ts'
 import { edgeRoot } from '../client/tile-tree.ts'
 import { EMPTY_ROOT } from '../merkle/hash.ts'
-import { treeHasher } from '../merkle/hasher.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import { formatTilePath, fullTileRoot, hashesAt, TILE_WIDTH, tileLevels } from '../tlog/tile.ts'
@@ -63,7 +62,7 @@ export class TreeCheck {
       const { hashes, next } = this.#level(level)
       // Level 0 was compared with the entries already.
       if (level > 0) await this.#compare(level, next, hashes)
-      this.#push(level + 1, fullTileRoot(hashes, treeHasher()))
+      this.#push(level + 1, fullTileRoot(hashes))
       Object.assign(this.#level(level), { count: 0, next: next + 1 })
     }
   }
@@ -94,7 +93,7 @@ export class TreeCheck {
   async #rootOf(level: number, index: number): Promise<Hash> {
     const id = { level, index, width: TILE_WIDTH }
     const read = await readOrDamage(this.#source.tile(id, this.#call))
-    if (read.kind === 'value') return fullTileRoot(read.value, treeHasher())
+    if (read.kind === 'value') return fullTileRoot(read.value)
     const leaf = index * TILE_WIDTH ** (level + 1)
     this.#findings.add({ kind: 'tile', at: formatTilePath(id), message: read.error.message }, leaf)
     return EMPTY_ROOT
