@@ -13,8 +13,16 @@ import { derivedSeed, type Random, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
 
-/** Rows of the database by the first byte of their keys. */
-const rowKinds = { entry: 'e', tile: 't', index: 'i', head: 'h' } as const
+const isLogRow = (key: Uint8Array, isKind: (kind: number) => boolean): boolean =>
+  key[0] === 'l'.charCodeAt(0) && isKind(key[9] ?? -1)
+
+/** Rows of the database by their keys (src/storage/level-keys.ts). */
+const rowKinds = {
+  entries: (key: Uint8Array) => isLogRow(key, (kind) => kind === 0),
+  tile: (key: Uint8Array) => isLogRow(key, (kind) => kind > 0 && kind < 255),
+  head: (key: Uint8Array) => isLogRow(key, (kind) => kind === 255),
+  index: (key: Uint8Array) => key[0] === 'i'.charCodeAt(0),
+} as const
 
 /** Files by pattern, relative to the data folder. */
 const fileKinds = {
@@ -54,16 +62,16 @@ const flipBit = (bytes: Uint8Array, random: Random): Uint8Array => {
 }
 
 /** Flips a bit of a row's value, or now and then of its key, which then is gone and another one is there. */
-const flipRow = async (dataDir: string, prefix: string, random: Random): Promise<string> => {
+const flipRow = async (dataDir: string, isKind: (key: Uint8Array) => boolean, random: Random): Promise<string> => {
   const db = new Level<Uint8Array, Uint8Array>(join(dataDir, 'db'), {
     keyEncoding: 'view',
     valueEncoding: 'view',
     createIfMissing: false,
   })
   await db.open()
-  const first = prefix.charCodeAt(0)
-  const rows = await db.iterator({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1) }).all()
-  const [key, value] = random.pick(rows)
+  const rows = (await db.iterator().all()).filter(([key]) => isKind(key))
+  // The last row every other time, because of heads only the newest one counts.
+  const [key, value] = random.next() < 0.5 ? random.pick(rows) : random.pick(rows.slice(-1))
   const inKey = random.next() < 0.2
   if (inKey) await db.batch().del(key).put(flipBit(key, random), value).write({ sync: true })
   else await db.put(key, flipBit(value, random), { sync: true })
@@ -93,7 +101,7 @@ export const runBitflip = async ({ each, seed, kinds = flipKinds, main }: FlipOp
   const findings: (Finding & { experiment: string })[] = []
   const experiments = each * kinds.length
   await inParallel(experiments, async (n) => {
-    const kind = kinds[n % kinds.length] ?? 'entry'
+    const kind = kinds[n % kinds.length] ?? 'entries'
     const dataDir = join(scratch.path, `flipped-${n}`)
     cpSync(golden.dataDir, dataDir, { recursive: true })
     const where = await flip(dataDir, kind, seededRandom(derivedSeed(seed, n)))

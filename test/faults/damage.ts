@@ -147,8 +147,9 @@ export const judgeDamage = async (damaged: Damaged): Promise<Judgement> => {
 /** A refusal must have exit code 3, a name and a line that helps. */
 const judgeRefusal = async (server: LogProcess): Promise<Judgement> => {
   const { code, signal } = await server.ended
-  const words = firstLine(server.output())
-  const isNamed = code === 3 && /^treehead: [a-z_]+: /.test(words) && /what helps/.test(server.output())
+  const named = /^treehead: [a-z_]+: .*$/m.exec(server.output())?.[0]
+  const words = named ?? firstLine(server.output())
+  const isNamed = code === 3 && named !== undefined && /what helps/.test(server.output())
   const what = `refused without a name, exit ${code ?? signal}: ${words}`
   return { verdict: 'named at open', words, findings: isNamed ? [] : [{ invariant: 'other', what }] }
 }

@@ -24,6 +24,8 @@ type Harm = (typeof harms)[number]
 
 /** What to do. */
 export interface FileOptions {
+  /** Default: all. */
+  readonly targets?: readonly Target[]
   /** Times each harm is done to each target. */
   readonly each: number
   readonly seed: number
@@ -54,10 +56,10 @@ const doHarm = (path: string, harm: Harm, older: string | undefined, random: Ran
 }
 
 /** Harms files, each in a fresh copy of a log, and judges what comes of it. */
-export const runFiles = async ({ each, seed, main }: FileOptions): Promise<Report> => {
+export const runFiles = async ({ each, seed, main, targets: chosen }: FileOptions): Promise<Report> => {
   using scratch = scratchFolder('files')
   const golden: Golden = await makeGolden({ folder: scratch.path, seed })
-  const plans = (Object.keys(targets) as Target[]).flatMap((target) =>
+  const plans = (chosen ?? (Object.keys(targets) as Target[])).flatMap((target) =>
     harms
       .filter((harm) => target !== 'database' || harm === 'delete' || harm === 'older copy')
       .flatMap((harm) => Array.from({ length: each }, () => ({ target, harm }))),

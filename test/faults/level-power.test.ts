@@ -6,7 +6,7 @@ import { tryLevelPower } from './level-power.ts'
 const tails = ['drop', 'torn', 'zeros', 'garbage'] as const
 const options = { records: 4000, names: ['late', 'early'], seed: 1 } as const
 
-describe.skipIf(!canInject('gcc'))('power cuts of a bare LevelDB', () => {
+describe.skipIf(!canInject('gcc'))('power cuts of a bare LevelDB', { timeout: 300_000 }, () => {
   it('loses nothing when every write is synced', async () => {
     const result = await tryLevelPower({ ...options, mode: 'all', points: 40, tails })
     expect(result).toMatchObject({ images: 160, refused: 0, withLoss: 0, withHoles: 0 })

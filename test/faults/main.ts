@@ -57,7 +57,7 @@ const suites: Readonly<Record<string, Suite>> = {
   rollback: {
     about: 'an older database, ledger or both restored, and clones of a running log',
     count: 200,
-    run: async (runs, seed) => [await runRollback({ runs, seed, remembers: async () => true })],
+    run: async (runs, seed) => [await runRollback({ runs, seed })],
   },
   clock: {
     about: 'series of twelve jumps of the wall clock',

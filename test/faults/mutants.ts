@@ -14,8 +14,8 @@ export interface Patch {
   readonly replace: string
 }
 
-/** Makes the mutant and answers its entry point. Throws when a patch does not fit: then the suites have lost their teeth. */
-export const makeMutant = (name: string, patches: readonly Patch[]): string => {
+/** Throws when a patch does not fit: then the suites have lost their teeth. */
+const makeMutant = (name: string, patches: readonly Patch[]): string => {
   const home = join(repositoryRoot, '.cache/faults/mutants', `${name}-${process.pid}`)
   rmSync(home, { recursive: true, force: true })
   mkdirSync(home, { recursive: true })
@@ -33,6 +33,8 @@ export const makeMutant = (name: string, patches: readonly Patch[]): string => {
 }
 
 const level = 'storage/level.js'
+const sequencer = 'log/sequencer.js'
+const gate = 'log/gate.js'
 const synced = /batch\.write\(\{ sync: true \}\)/
 
 /** The mutants, by the promise they break. */
@@ -55,4 +57,31 @@ export const mutants = {
   ],
   /** The ledger is written but not synced. */
   ledgerUnsynced: [{ file: 'log/ledger.node.js', find: /await file\.datasync\(\)/, replace: '' }],
+  /** A failed write is reported, and then the handle is used again. */
+  goesOn: [
+    { file: level, find: /this\.#failure = cause;/, replace: '' },
+    // The version was counted up before the write.
+    { file: level, find: /previous !== this\.#version/, replace: 'false' },
+    { file: sequencer, find: /#poison\(error\) \{/, replace: '#poison(error) { return;' },
+  ],
+  /** No copy of the database is tried when a start fails. */
+  noCopyAside: [{ file: 'log/open-dir.node.js', find: /rescuable\.has\(refusal\.reason\)/, replace: 'false' }],
+  /** Nobody compares the database with the ledger. */
+  noLedger: [
+    { file: gate, find: /if \(known\.size > tree\.size\) \{/, replace: 'if (known.size > tree.size) { return record;' },
+    { file: gate, find: /if \(!equalHash\(root, known\.root\)\)/, replace: 'if (false)' },
+  ],
+  /** Stored entries are not compared with the tree, neither at the start nor when they are read. */
+  noRecordCheck: [
+    { file: gate, find: /if \(!equalHash\(hashes\.subarray/, replace: 'if (false && !equalHash(hashes.subarray' },
+    { file: 'log/reader.js', find: /if \(!equalBytes\(got, want\)\)/, replace: 'if (false)' },
+  ],
+  /** Heads get the time that the clock says, whatever it said before. */
+  clockUnchecked: [{ file: 'log/publish.js', find: /if \(now > last\)/, replace: 'if (true)' }],
 } as const satisfies Readonly<Record<string, readonly Patch[]>>
+
+/** One of the mutants. */
+export type MutantName = keyof typeof mutants
+
+/** Makes one of the mutants and answers its entry point. */
+export const mutant = (name: MutantName): string => makeMutant(name, mutants[name])

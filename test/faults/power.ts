@@ -80,7 +80,16 @@ export const runPower = async (options: PowerOptions): Promise<Report> => {
   using scratch = scratchFolder('power')
   const { recording, oracle } = await record(scratch.path, options)
   const cuts = new PowerCuts(recording)
-  const figures = { events: cuts.events.length, acked: oracle.acknowledged, released: oracle.released, started: 0 }
+  const created = (name: RegExp): number =>
+    cuts.events.filter((event) => event.kind === 'create' && name.test(event.path)).length
+  const figures = {
+    events: cuts.events.length,
+    'log files': created(/\.log$/),
+    tables: created(/\.ldb$/),
+    acked: oracle.acknowledged,
+    released: oracle.released,
+    started: 0,
+  }
   const refusals = { 'refused before anything was acknowledged': 0 }
   const findings: (Finding & { experiment: string })[] = []
   await inParallel(images, async (n) => {

@@ -55,6 +55,8 @@ export interface SyscallOptions {
   readonly pairs: number
   readonly seed: number
   readonly main?: string
+  /** Only faults of these calls with these effects; default: all. */
+  readonly only?: { readonly call: Call; readonly effect: string }
 }
 
 const strace = (...options: readonly string[]): readonly string[] => [
@@ -120,14 +122,15 @@ const survey = async (
 }
 
 /** Injects single faults and pairs of them. */
-export const runSyscalls = async ({ singles, pairs, seed, main }: SyscallOptions): Promise<Report> => {
+export const runSyscalls = async ({ singles, pairs, seed, main, only }: SyscallOptions): Promise<Report> => {
   using scratch = scratchFolder('syscalls')
   const program = main === undefined ? {} : { main }
   const golden = join(scratch.path, 'golden')
   const history = await makeGolden(golden, seed, program)
   const surveyed = join(scratch.path, 'surveyed')
   cpSync(golden, surveyed, { recursive: true })
-  const { faults, paths } = await survey(scratch.path, surveyed, program)
+  const { faults: all, paths } = await survey(scratch.path, surveyed, program)
+  const faults = all.filter(({ call, effect }) => only === undefined || (call === only.call && effect === only.effect))
   const random = seededRandom(seed)
   const order = faults.map((fault) => ({ fault, key: random.next() })).sort((a, b) => a.key - b.key)
   const plans: Plan[] = order.slice(0, singles).map(({ fault }) => [[fault]])
@@ -161,8 +164,8 @@ export const runSyscalls = async ({ singles, pairs, seed, main }: SyscallOptions
   return { suite: 'syscalls', seed, experiments: plans.length, figures, findings }
 
   async function hurt(dataDir: string, hits: readonly Fault[], oracle: Oracle, label: string): Promise<void> {
-    const only = paths.flatMap((path) => ['-P', dataDir + path])
-    const under = strace('-o', '/dev/null', ...only, ...hits.flatMap((fault) => ['-e', injection(fault)]))
+    const ours = paths.flatMap((path) => ['-P', dataDir + path])
+    const under = strace('-o', '/dev/null', ...ours, ...hits.flatMap((fault) => ['-e', injection(fault)]))
     await using server = await startLog({ dataDir, ...program, env: oneThread, under })
     if (await server.ready()) {
       const allAcked = await work(server, oracle, `fault ${seed}.${label}`)

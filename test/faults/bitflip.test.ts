@@ -1,0 +1,19 @@
+/** Flipped bits, by the rules of bitflip.ts; `node test/faults/run.mjs bitflip` flips two hundred of each kind. */
+import { describe, expect, it } from 'vitest'
+import { runBitflip } from './bitflip.ts'
+import { canInject } from './build.ts'
+import { mutant } from './mutants.ts'
+import { formatReport } from './report.ts'
+
+describe.skipIf(!canInject())('one flipped bit', { timeout: 300_000 }, () => {
+  it('is named at open, at read or by fsck, or does no harm, in every kind of row and file', async () => {
+    const report = await runBitflip({ each: 3, seed: 1 })
+    console.log(formatReport(report))
+    expect(report.findings).toEqual([])
+  })
+
+  it('is noticed by the suite to be served by a server that does not check what it reads', async () => {
+    const report = await runBitflip({ each: 4, seed: 1, kinds: ['entries'], main: mutant('noRecordCheck') })
+    expect(report.findings).not.toEqual([])
+  })
+})
