@@ -1,16 +1,38 @@
 /** The `treehead` program: its commands, its help, and how wrong use is answered. */
 import { Command, CommanderError } from 'commander'
 import { addCommand } from './commands/add.ts'
+import { backupCommand } from './commands/backup.ts'
+import { checkpointCommand } from './commands/checkpoint.ts'
+import { consistencyCommand } from './commands/consistency.ts'
+import { fsckCommand } from './commands/fsck.ts'
+import { getCommand } from './commands/get.ts'
 import { keygenCommand } from './commands/keygen.ts'
+import { ledgerCommand } from './commands/ledger.ts'
 import { proveCommand } from './commands/prove.ts'
 import { serveCommand } from './commands/serve.ts'
+import { tailCommand } from './commands/tail.ts'
+import { tokenCommand } from './commands/token.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { formatExitCodes } from './lesson.ts'
 import { exitCodeHelp, exitCodes, printable, report } from './report.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which a person meets them. */
-const commands: readonly (() => Command)[] = [serveCommand, addCommand, proveCommand, verifyCommand, keygenCommand]
+const commands: readonly (() => Command)[] = [
+  serveCommand,
+  addCommand,
+  proveCommand,
+  verifyCommand,
+  getCommand,
+  checkpointCommand,
+  consistencyCommand,
+  tailCommand,
+  fsckCommand,
+  backupCommand,
+  keygenCommand,
+  tokenCommand,
+  ledgerCommand,
+]
 
 /** Makes the program. It never exits by itself: parsing throws CommanderError, also after printing help. */
 export const createProgram = (): Command => {

@@ -2,8 +2,8 @@
 
 /** Told how far long work has come. */
 export interface Progress {
-  /** Draws at most ten times a second. */
-  update(done: number): void
+  /** Draws at most ten times a second. A total given here replaces the one before. */
+  update(done: number, total?: number): void
   /** Wipes the bar; call it before anything else is printed. */
   end(): void
 }
@@ -20,12 +20,12 @@ export const openProgress = (title: string, unit: string, total?: number): Progr
   const started = performance.now()
   let drawn = Number.NEGATIVE_INFINITY
   return {
-    update: (done) => {
+    update: (done, newTotal = total) => {
       const now = performance.now()
       if (now - drawn < REDRAW_MS) return
       drawn = now
       const perSecond = Math.round((done * 1_000) / Math.max(1, now - started))
-      process.stderr.write(`\r\x1b[K${title} ${bar(done, total)}${count(done)} ${unit}, ${count(perSecond)}/s`)
+      process.stderr.write(`\r\x1b[K${title} ${bar(done, newTotal)}${count(done)} ${unit}, ${count(perSecond)}/s`)
     },
     end: () => {
       process.stderr.write('\r\x1b[K')
