@@ -1,3 +1,17 @@
-/** The public face of Treehead on Node. */
-export type { ErrorCode } from './primitives/error.ts'
-export { TlogError } from './primitives/error.ts'
+/** The public face of Treehead on Node: a log in a program of one's own, and everything that verifies it. */
+
+export * from './client/index.ts'
+export { type AppOptions, createApp } from './http/app.ts'
+export { type Listening, type ServeOptions, serve } from './http/serve.node.ts'
+export type { LogEvent, Observe } from './log/events.ts'
+export { type LedgerFile, openLedgerFile } from './log/ledger.node.ts'
+export { type HeadLedger, type LedgerRecord, memoryLedger } from './log/ledger.ts'
+export type { Appended, Appender, Entry, PublishedCheckpoint, SignedHead } from './log/log.ts'
+export { createLog, type Log, type LogOptions, openLog } from './log/open.ts'
+export { type OpenDir, type OpenDirOptions, openLogDir } from './log/open-dir.node.ts'
+export { defaultPoolLimits, type PoolLimits } from './log/pool.ts'
+export type { LogKey } from './log/publish.ts'
+export type { LogReader } from './log/reader.ts'
+export { type RefusalReason, RefusedError, refusals } from './log/refusal.ts'
+export { backends, openStorage } from './storage/backends.ts'
+export type { KeyValueStore, LogStore, Storage } from './storage/storage.ts'

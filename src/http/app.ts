@@ -1,18 +1,17 @@
 /** The whole service as one app: the routes of each part, and one place where errors become answers. */
-import { Hono, type MiddlewareHandler } from 'hono'
+import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { type AppendAppOptions, appendApp } from './append-app.ts'
 import type { Env } from './body.ts'
 import { answerError } from './errors.ts'
 import { standardHeaders } from './headers.ts'
 import { logApp } from './log-app.ts'
+import { observeRequests } from './observe.ts'
 
 /** What the service is made of. */
 export interface AppOptions extends AppendAppOptions {
   /** Further parts, each an app of its own over the same log. */
   readonly parts: readonly Hono<Env>[]
-  /** Run around every request, the first outermost. */
-  readonly around?: readonly MiddlewareHandler<Env>[]
   /** Told of every failure that is the server's own fault. */
   readonly report: (error: unknown) => void
 }
@@ -22,7 +21,7 @@ export const createApp = (options: AppOptions): Hono<Env> => {
   const app = new Hono<Env>()
   app.route('/', appendApp(options))
   app.use('*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST'], exposeHeaders: ['Retry-After'] }))
-  for (const handler of options.around ?? []) app.use('*', handler)
+  app.use('*', observeRequests(options.served ?? []))
   app.use('*', async (c, next) => {
     await next()
     for (const [name, value] of Object.entries(standardHeaders)) c.res.headers.set(name, value)

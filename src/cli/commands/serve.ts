@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { createApp } from '../../http/app.ts'
 import { ctApp } from '../../http/ct-app.ts'
+import { docsApp } from '../../http/docs-page.ts'
 import { createHealth, type Health } from '../../http/health.ts'
 import { createMetrics } from '../../http/metrics.ts'
-import { observeRequests } from '../../http/observe.ts'
 import { operationApp } from '../../http/operation-app.ts'
 import { type Logger, logEvents, logFailures, logRequests, openLogger } from '../../http/request-log.ts'
 import { type Listening, serve } from '../../http/serve.node.ts'
@@ -99,10 +99,11 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       writers: config.open ? 'open' : data.tokens,
       maxBatchEntries: config.maxBatchEntries,
       maxBatchBytes: config.maxBatchBytes,
-      around: [observeRequests([metrics.observeServed, logRequests(logger)])],
+      served: [metrics.observeServed, logRequests(logger)],
       parts: [
         ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
         operationApp({ reader: log.reader, health, metrics }),
+        docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
       ],
       report: logFailures(logger),
     })
