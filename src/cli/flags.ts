@@ -99,14 +99,20 @@ export const readTrustIfGiven = async ({ vkey, policy, origin }: TrustFlags): Pr
 }
 
 const readVkeys = async (textOrFile: string): Promise<readonly string[]> => {
+  assertPublic(textOrFile)
   // A vkey has pluses at its own places; a file whose name looks so can be written as ./name.
   const given = /^[^+/]*(?:\/[^+]*)?\+[0-9a-f]{8}\+/.test(textOrFile) && !textOrFile.startsWith('./')
   const text = given ? textOrFile : await readLine(textOrFile)
-  if (text.startsWith('PRIVATE+KEY+')) throw new TlogError('usage', '--vkey wants the public key, got a private one')
+  assertPublic(text)
   const vkeys = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'))
   for (const line of vkeys) asUsage('--vkey', () => parseVerifierKey(line))
   if (vkeys.length === 0) throw new TlogError('usage', `--vkey: ${textOrFile} holds no key`)
   return vkeys
+}
+
+/** Looked at before the text could stand in a complaint. */
+const assertPublic = (text: string): void => {
+  if (text.includes('PRIVATE+KEY+')) throw new TlogError('usage', '--vkey wants the public key, got a private one')
 }
 
 const readPolicy = async (path: string): Promise<Policy> => {
