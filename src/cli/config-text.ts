@@ -36,14 +36,16 @@ export const configurationPage = (): string => `# Configuration of \`treehead se
 
 This page is made from the table in \`src/cli/config.ts\`; a test compares the two.
 
-Every field is a flag, an environment variable and a key of one TOML file, which \`--config FILE\` or
-\`TREEHEAD_CONFIG\` names; there is no file by default. Where several give a value, the flag counts before the
-variable, the variable before the file, and the file before the default. An empty variable counts as absent.
-
-Values are strict: an integer has digits only, a switch is \`true\` or \`false\` (as a flag it may stand alone), and a file
-has integers and texts where this page says so. Unknown flags and keys are refused, with the name that was probably
-meant, and so is a variable that differs from one of these in a single character. \`treehead serve --print-config\`
-prints the configuration in effect as such a file, with a note where each value came from, and serves nothing.
+- **[CFG-1]** Every field is a flag, an environment variable and a key of one TOML file, which \`--config FILE\` or
+  \`TREEHEAD_CONFIG\` names; there is no file by default. Where several give a value, the flag counts before the
+  variable, the variable before the file, and the file before the default. An empty variable counts as absent.
+- **[CFG-2]** Unknown flags and keys MUST be refused, with the name that was probably meant, and so MUST a variable that
+  differs from one of these in a single character.
+- **[CFG-3]** Values are strict: an integer has digits only, a switch is \`true\` or \`false\` (as a flag it may stand
+  alone), and a file has integers, texts and switches where this page says so.
+- **[CFG-4]** \`treehead serve --print-config\` prints the configuration in effect as such a file, with a note where each
+  value came from, and serves nothing. Given back with \`--config\`, the file means the same.
+- **[CFG-5]** \`--open\` MUST be refused unless the address is a loopback address.
 
 | key and flag | variable | value | default | |
 |---|---|---|---|---|

@@ -1,7 +1,6 @@
 /** The configuration of a server: one table of fields, each with a place in a file, a flag and an environment variable. */
 import { parse as parseToml } from 'smol-toml'
 import { logLevels } from '../http/request-log.ts'
-import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
 import { nearest } from './nearest.ts'
 
@@ -84,7 +83,7 @@ interface Bounds {
 const integer = (unit: string, standard: number, { min, max = 2 ** 53 - 1 }: Bounds, doc: string): Field<number> => {
   const parse = (given: string): number => {
     // Number('1e3'), Number(' 7') and Number('') would all be numbers.
-    const value = /^[0-9]+$/.test(given) ? parseDecimal(given) : Number.NaN
+    const value = /^(?:0|[1-9][0-9]{0,15})$/.test(given) ? Number(given) : Number.NaN
     if (!(value >= min && value <= max)) throw bad(`an integer from ${min} to ${max}`, given)
     return value
   }
@@ -117,7 +116,7 @@ export const fields = {
   ),
   origin: optional(
     '<name>',
-    'the name of a new log, a host name and path of yours without a scheme (default: `treehead.local/` and eight random hex digits); a log that is there keeps its own',
+    'the name of a new log, a host name and path of yours without a scheme (default: `treehead.local/` and eight random hex digits); a log that is there keeps its own, and does not start under another',
   ),
   allowDuplicates: toggle(
     'give equal entries an index each, instead of answering the first one; such a log has no proofs by leaf hash',
@@ -146,8 +145,10 @@ export const fields = {
   maxCommitEntries: integer('entries', 4_096, { min: 1 }, 'entries after which a commit takes no further request'),
   maxCommitBytes: integer('bytes', 8 * MEBIBYTE, { min: 1 }, 'bytes after which a commit takes no further request'),
   maxConnections: integer('sockets', 10_000, { min: 1 }, 'connections at once; further ones are closed'),
+  headersTimeoutMs: integer('ms', 10_000, { min: 100 }, 'how long a client may take to send the head of a request'),
+  requestTimeoutMs: integer('ms', 30_000, { min: 100 }, 'how long a client may take to send a whole request'),
   cachedTiles: integer('tiles', 2_048, { min: 1 }, 'verified tiles of 8 KiB that stay in memory'),
-  stallMs: integer('ms', 2_000, { min: 1 }, 'a commit that takes longer makes /readyz say `commit_stalled`'),
+  stallMs: integer('ms', 2_000, { min: 1 }, 'a commit that takes longer makes /readyz say `stalled`'),
   stopGraceMs: integer('ms', 5_000, { min: 0, max: 8_000 }, 'how long a stop waits for answers under way'),
   hasher: choice(
     ['auto', 'wasm-simd', 'platform', 'noble'],
@@ -254,12 +255,12 @@ const checkVariables = (env: ConfigInputs['env']): void => {
   }
 }
 
-const checkTogether = ({ maxBatchEntries, maxPoolEntries, maxBatchBytes, maxPoolBytes }: Config): void => {
+const checkTogether = (config: Config): void => {
+  const { maxBatchEntries, maxPoolEntries, maxBatchBytes, maxPoolBytes, headersTimeoutMs, requestTimeoutMs } = config
   if (maxBatchEntries > maxPoolEntries || maxBatchBytes > maxPoolBytes)
-    throw new TlogError(
-      'usage',
-      'a batch as large as max-batch-entries and max-batch-bytes allow would never fit the pool',
-    )
+    throw new TlogError('usage', 'a batch of max-batch-entries and max-batch-bytes would never fit the pool')
+  if (headersTimeoutMs > requestTimeoutMs)
+    throw new TlogError('usage', 'headers-timeout-ms is over request-timeout-ms, which includes it')
 }
 
 const didYouMean = (name: string | undefined): string => (name === undefined ? '' : `; did you mean ${name}?`)

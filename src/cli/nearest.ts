@@ -1,7 +1,14 @@
 /** The known name that a mistyped one was probably meant to be. */
 
-/** The name of `known` that is the fewest single-character edits away, if that is at most `within`, else undefined. */
-export const nearest = (name: string, known: Iterable<string>, within = 3): string | undefined => {
+/**
+ * The name of `known` that is the fewest single-character edits away, or undefined when that is over `within`: by default
+ * a third of the name.
+ */
+export const nearest = (
+  name: string,
+  known: Iterable<string>,
+  within = Math.max(2, Math.floor(name.length / 3)),
+): string | undefined => {
   let best: string | undefined
   let least = within + 1
   for (const candidate of known) {

@@ -12,7 +12,7 @@ export const unreadiness = {
   clock: refusals.clock,
   disk_full: refusals.disk_full,
   pool_full: 'more arrives than the disk takes; producers are told to come back later',
-  commit_stalled: 'the disk does not finish a write; entries wait for it, and none is acknowledged before it does',
+  stalled: 'the disk does not finish a write; entries wait for it, and none is acknowledged before it does',
 } as const
 
 /** The name of a reason not to be ready. */
@@ -73,7 +73,7 @@ export const createHealth = (parts: HealthParts): Health => {
     if (pooled >= parts.maxPoolEntries || (pooled > 0 && now() - lastPushback < PUSHBACK_MEMORY))
       add('pool_full', `${pooled} entries wait`)
     const busyMs = busySince === undefined ? 0 : now() - busySince
-    if (busyMs > stallMs) add('commit_stalled', `a commit has been under way for ${Math.round(busyMs)} ms`)
+    if (busyMs > stallMs) add('stalled', `a commit has been under way for ${Math.round(busyMs)} ms`)
     return found
   }
   return {

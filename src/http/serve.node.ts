@@ -12,6 +12,10 @@ export interface ServeOptions {
   readonly port: number
   /** Sockets at once. Default 10,000. */
   readonly maxConnections?: number
+  /** How long the head of a request may take, in milliseconds. Default 10,000. */
+  readonly headersTimeoutMs?: number
+  /** How long a whole request may take to arrive, in milliseconds. Default 30,000. */
+  readonly requestTimeoutMs?: number
 }
 
 /** A listening server. */
@@ -24,16 +28,16 @@ export interface Listening {
 /** Listens. Rejects with `io` when the address is taken or not ours. */
 export const serve = async (
   app: Hono<Env>,
-  { host, port, maxConnections = 10_000 }: ServeOptions,
+  { host, port, maxConnections = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 }: ServeOptions,
 ): Promise<Listening> => {
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {
       // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
       keepAliveTimeout: 30_000,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: Math.min(5_000, headersTimeoutMs / 2),
       maxHeaderSize: 16_384,
     },
   }) as Server
@@ -42,7 +46,8 @@ export const serve = async (
   server.prependListener('request', (_, response) => {
     if (!server.listening) response.shouldKeepAlive = false
   })
-  server.timeout = 60_000
+  // For clients that send quickly and then do not read.
+  server.timeout = 2 * requestTimeoutMs
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address

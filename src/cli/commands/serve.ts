@@ -107,7 +107,8 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       ],
       report: logFailures(logger),
     })
-    const server = await serve(app, { ...address, maxConnections: config.maxConnections })
+    const { maxConnections, headersTimeoutMs, requestTimeoutMs } = config
+    const server = await serve(app, { ...address, maxConnections, headersTimeoutMs, requestTimeoutMs })
     stopOnSignals({ server, data, health, logger, graceMs: config.stopGraceMs })
     logger.info({ url: server.url, origin: log.origin, size: log.reader.published.size }, 'listening')
     process.stdout.write(formatWelcome(welcomeOf(server.url, config, data)))
