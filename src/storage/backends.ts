@@ -2,17 +2,7 @@
 import { TlogError } from '../primitives/error.ts'
 import { openLevel } from './level.ts'
 import { openMemory } from './memory.ts'
-import type { Storage } from './storage.ts'
-
-/** How to open a backend: what follows the colon of its URL, and whether an absent store may be made. */
-export interface OpenOptions {
-  readonly location: string
-  /** False by default: a store that should be there and is not must never be silently made anew. */
-  readonly create: boolean
-}
-
-/** Opens one kind of storage. Rejects with `not_found`, `conflict` (another process has it), `corrupt` or `io`. */
-export type Backend = (options: OpenOptions) => Promise<Storage>
+import type { Backend, Storage } from './storage.ts'
 
 /** By scheme: `memory:` forgets at the end of the process, `level:<folder>` keeps everything in LevelDB. */
 export const backends: Readonly<Record<string, Backend>> = { memory: openMemory, level: openLevel }

@@ -3,11 +3,21 @@ import { Level } from 'level'
 import { concatBytes, encodeUint64, equalBytes, readUint64 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
-import type { OpenOptions } from './backends.ts'
 import { FolderNames } from './folder-names.node.ts'
 import { headRow, indexRow, kindOf, logRows, mapRow, rowKinds, runRow, tileRow } from './level-keys.ts'
 import { packRuns, RUN_BOUNDARY, unpackRun } from './runs.ts'
-import type { Change, Commit, KeyValueStore, LogStore, Row, Storage, TileKey, Version, Versioned } from './storage.ts'
+import type {
+  Change,
+  Commit,
+  KeyValueStore,
+  LogStore,
+  OpenOptions,
+  Row,
+  Storage,
+  TileKey,
+  Version,
+  Versioned,
+} from './storage.ts'
 
 type Database = Level<Uint8Array, Uint8Array>
 type Write = (batch: ReturnType<Database['batch']>) => void

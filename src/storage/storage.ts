@@ -89,3 +89,13 @@ export interface Storage extends AsyncDisposable {
   /** A key-value store of its own for each name (1 to 32 letters, digits or dashes). */
   keyValue(name: string): KeyValueStore
 }
+
+/** How to open a backend: what follows the colon of its URL, and whether an absent store may be made. */
+export interface OpenOptions {
+  readonly location: string
+  /** False by default: a store that should be there and is not must never be silently made anew. */
+  readonly create: boolean
+}
+
+/** Opens one kind of storage. Rejects with `not_found`, `conflict` (another process has it), `corrupt` or `io`. */
+export type Backend = (options: OpenOptions) => Promise<Storage>

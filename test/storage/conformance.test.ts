@@ -36,7 +36,6 @@ const freshUrl = (scheme: string): string => {
 }
 
 describe.each(Object.keys(backends))('%s', (scheme) => {
-  const persistent = scheme !== 'memory'
   const use = async (run: (storage: Storage) => Promise<void>): Promise<void> => {
     await using storage = await openStorage(freshUrl(scheme), { create: true })
     await run(storage)
@@ -135,8 +134,10 @@ describe.each(Object.keys(backends))('%s', (scheme) => {
       expect(text(await other.get(bytes('a')))).toBe('theirs')
       expect(await storage.keyValue('one').get(bytes('zz'))).toBeUndefined()
     }))
+})
 
-  it.runIf(persistent)('[STORE-5] everything is there after closing and opening again', async () => {
+describe.each(Object.keys(backends).filter((scheme) => scheme !== 'memory'))('%s, opened again', (scheme) => {
+  it('[STORE-5] everything is there after closing and opening again', async () => {
     const url = freshUrl(scheme)
     {
       await using storage = await openStorage(url, { create: true })
@@ -151,7 +152,7 @@ describe.each(Object.keys(backends))('%s', (scheme) => {
     await storage.log.commit(step(head?.version, 2, ['c']))
   })
 
-  it.runIf(persistent)('[STORE-6] an absent store is not made by mistake, and an open one is not shared', async () => {
+  it('[STORE-6] an absent store is not made by mistake, and an open one is not shared', async () => {
     const url = freshUrl(scheme)
     await expect(openStorage(url)).rejects.toSatisfy((error) => isTlogError(error, 'not_found'))
     await using _held = await openStorage(url, { create: true })
