@@ -13,7 +13,7 @@ import {
 import { configurationPage, formatConfig } from '../../src/cli/config-text.ts'
 
 const resolve = (inputs: Partial<ConfigInputs>): Resolved => resolveConfig({ flags: {}, env: {}, ...inputs })
-const file = (text: string): ConfigInputs['file'] => ({ path: 'treehead.toml', text })
+const file = (text: string): NonNullable<ConfigInputs['file']> => ({ path: 'treehead.toml', text })
 
 /** For each field a text that is not its default and parses, and one that does not parse, if there is one. */
 const samples: Readonly<Record<FieldKey, { readonly good: string; readonly bad?: string }>> = {
