@@ -6,7 +6,7 @@ import { formatNote, openNote, parseNote, signNote } from '../../../src/note/not
 import { concatBytes, encodeUint64, encodeUtf8 } from '../../../src/primitives/bytes.ts'
 import { verifyEd25519 } from '../../../src/primitives/ed25519.ts'
 import { asHash } from '../../../src/primitives/hash.ts'
-import { mldsa44Keys, signMldsa44, verifyMldsa44 } from '../../../src/primitives/mldsa44.ts'
+import { mldsa44Keys, signMldsa44 } from '../../../src/primitives/mldsa44.ts'
 import { formatCheckpoint } from '../../../src/tlog/checkpoint.ts'
 import { cosignatureTime, signatureAlgorithms, signerOf, verifierOf } from '../../../src/tlog/signatures/index.ts'
 import {
@@ -196,43 +196,6 @@ describe('cosignatures of type 0x06', () => {
     expect(() => cosignedMessage({ ...subtree, end: 7, cosigner: 'w', timestamp: 0 })).toThrow(RangeError)
     expect(() => cosignedMessage({ ...subtree, start: -1, cosigner: 'w', timestamp: 0 })).toThrow(RangeError)
     expect(() => cosignedMessage({ ...subtree, end: 2 ** 53, cosigner: 'w', timestamp: 0 })).toThrow(RangeError)
-  })
-})
-
-describe('ML-DSA-44', () => {
-  it('refuses wrong lengths without throwing, and seeds of the wrong length by throwing', () => {
-    const { publicKey, secretKey } = mldsa44Keys(seed)
-    const message = encodeUtf8('m')
-    const signature = signMldsa44(message, secretKey)
-    expect([publicKey.length, secretKey.length, signature.length]).toEqual([1312, 2560, 2420])
-    expect(verifyMldsa44(signature, message, publicKey)).toBe(true)
-    expect(verifyMldsa44(signature.subarray(1), message, publicKey)).toBe(false)
-    expect(verifyMldsa44(signature, message, publicKey.subarray(1))).toBe(false)
-    expect(verifyMldsa44(new Uint8Array(2420), message, publicKey)).toBe(false)
-    expect(verifyMldsa44(new Uint8Array(2420).fill(255), message, publicKey)).toBe(false)
-    for (const length of [0, 31, 33]) expect(() => mldsa44Keys(new Uint8Array(length))).toThrow(RangeError)
-  })
-
-  it('refuses hints that are not in their one encoding', () => {
-    const { publicKey, secretKey } = mldsa44Keys(seed)
-    const message = encodeUtf8('hints')
-    const signature = signMldsa44(message, secretKey)
-    // The last 84 bytes are 80 places for hints and 4 running counts; unused places are zero.
-    const used = signature[2419] ?? 0
-    expect(used).toBeLessThan(80)
-    for (const [at, value] of [
-      [2336 + used, 1],
-      [2419, used + 1],
-      [2419, 81],
-      [2416, used + 1],
-    ] as const) {
-      const bad = Uint8Array.from(signature)
-      bad[at] = value
-      expect(verifyMldsa44(bad, message, publicKey)).toBe(false)
-    }
-    const swapped = Uint8Array.from(signature)
-    swapped.set([signature[2337] ?? 0, signature[2336] ?? 0], 2336)
-    expect(verifyMldsa44(swapped, message, publicKey)).toBe(false)
   })
 })
 
