@@ -12,7 +12,7 @@ const walk = (command: Command, path: readonly string[] = []): readonly (readonl
   ...command.commands.flatMap((below) => walk(below, [...path, below.name()])),
 ]
 
-const commands = walk(createProgram()).filter(([path]) => path !== '')
+const commands = walk(await createProgram()).filter(([path]) => path !== '')
 /** `serve` is a command of its own kind, with tests of its own. */
 const taught = commands.filter(([path]) => path !== 'serve')
 
