@@ -57,6 +57,7 @@ const privateKey = (seed: Uint8Array): KeyObject => {
   return privateKeys(seed)
 }
 
+// With a key of prime order, the identity is the only R of small order that can satisfy the equation.
 const isIdentity = (signature: Uint8Array): boolean => {
   for (let i = 1; i < ED25519_KEY_SIZE; i++) if (signature[i] !== 0) return false
   return signature[0] === 1

@@ -24,7 +24,9 @@ export interface Subtree {
  * The bytes that a cosigner named `cosigner` signs about a subtree at `timestamp` (POSIX seconds; 0 makes no statement
  * about time). Throws `malformed` for a name or origin that does not fit, RangeError for other impossible values.
  */
-export const cosignedMessage = (subtree: Subtree & { readonly cosigner: string; readonly timestamp: number }) => {
+export const cosignedMessage = (
+  subtree: Subtree & { readonly cosigner: string; readonly timestamp: number },
+): Uint8Array => {
   const { cosigner, timestamp, origin, start, end, hash } = subtree
   if (start > end) throw new RangeError(`a subtree starts before it ends, got ${start} and ${end}`)
   // spec: If `start` is not zero, `timestamp` MUST be zero.
@@ -46,7 +48,7 @@ export const mldsa44Verifier = (key: VerifierKey): NoteVerifier => ({
   keyId: key.keyId,
   verify: (text, signature) => {
     const subtree = ifWellFormed(() => subtreeOf(text))
-    return subtree !== undefined && verifyTimestamped(key, subtree, signature)
+    return subtree !== undefined && verifySubtreeSignature(key, subtree, signature)
   },
 })
 
@@ -69,8 +71,12 @@ export const signSubtree = (key: SignerKey, subtree: Subtree): Uint8Array =>
   signTimestamped(key.name, mldsa44Keys(key.seed).secretKey, subtree, 0)
 
 /** True when `signature`, the bytes after the key ID, is the key's over the subtree, at the time that it states. */
-export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signature: Uint8Array): boolean =>
-  verifyTimestamped(key, subtree, signature)
+export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signature: Uint8Array): boolean => {
+  const parts = splitTimestamped(signature, MLDSA44_SIGNATURE_SIZE)
+  if (parts === undefined || (subtree.start !== 0 && parts.time !== 0)) return false
+  const message = ifWellFormed(() => cosignedMessage({ ...subtree, cosigner: key.name, timestamp: parts.time }))
+  return message !== undefined && verifyMldsa44(parts.signature, message, key.publicKey)
+}
 
 // spec: uint8 label[12] = "subtree/v1\n\0";
 const LABEL = encodeUtf8('subtree/v1\n\0')
@@ -84,13 +90,6 @@ const subtreeOf = (text: string): Subtree => {
 const signTimestamped = (cosigner: string, secretKey: Uint8Array, subtree: Subtree, time: number): Uint8Array =>
   concatBytes(encodeUint64(time), signMldsa44(cosignedMessage({ ...subtree, cosigner, timestamp: time }), secretKey))
 
-const verifyTimestamped = (key: VerifierKey, subtree: Subtree, bytes: Uint8Array): boolean => {
-  const parts = splitTimestamped(bytes, MLDSA44_SIGNATURE_SIZE)
-  if (parts === undefined || (subtree.start !== 0 && parts.time !== 0)) return false
-  const message = ifWellFormed(() => cosignedMessage({ ...subtree, cosigner: key.name, timestamp: parts.time }))
-  return message !== undefined && verifyMldsa44(parts.signature, message, key.publicKey)
-}
-
 // spec: opaque cosigner_name<1..2^8-1>; opaque log_origin<1..2^8-1>;
 const opaque8 = (text: string): Uint8Array => {
   const bytes = encodeUtf8(text)
@@ -100,6 +99,7 @@ const opaque8 = (text: string): Uint8Array => {
   return concatBytes(Uint8Array.of(bytes.length), bytes)
 }
 
+/** What `make` returns, or undefined for a name, origin or text that cannot have been signed. */
 const ifWellFormed = <T>(make: () => T): T | undefined => {
   try {
     return make()
