@@ -8,7 +8,7 @@ import type { Golden } from './golden.ts'
 import { send } from './http.ts'
 import type { Finding } from './oracle.ts'
 import { builtMain, type LogProcess, startLog } from './server.ts'
-import { tilePath, widths } from './tiles.ts'
+import { framed, tilePath, widths } from './tiles.ts'
 import { GrowingTree, leafHashOf, openCheckpoint, tileLevels } from './tree.ts'
 
 /** Where damage was noticed, if it was. */
@@ -47,12 +47,8 @@ const readAll = async (url: string, golden: Golden): Promise<Reading> => {
   }
   const { entries } = golden
   for (const [index, width] of widths(entries.length).entries()) {
-    const framed = entries.slice(256 * index, 256 * index + width).flatMap((entry) => {
-      const length = Buffer.alloc(2)
-      length.writeUInt16BE(entry.length)
-      return [length, entry]
-    })
-    await expect(`/tile/entries/${tilePath(index, width)}`, Buffer.concat(framed))
+    const bundle = framed(entries.slice(256 * index, 256 * index + width))
+    await expect(`/tile/entries/${tilePath(index, width)}`, bundle)
   }
   for (const [level, hashes] of tileLevels(entries.map(leafHashOf)).entries()) {
     for (const [index, width] of widths(hashes.length).entries()) {
@@ -93,9 +89,7 @@ const appendOne = async (server: LogProcess, token: string, golden: Golden): Pro
 
 /** Sends every entry again: each must get its first index. */
 const replayAll = async (server: LogProcess, token: string, { entries }: Golden): Promise<Reading> => {
-  const body = Buffer.concat(
-    entries.flatMap((entry) => [Buffer.from([Math.floor(entry.length / 256), entry.length % 256]), entry]),
-  )
+  const body = framed(entries)
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream' }
   const answer = await send(`${server.url}/add-batch`, { method: 'POST', body, headers })
   if (answer.status !== 200)
@@ -136,7 +130,9 @@ export const judgeDamage = async (damaged: Damaged): Promise<Judgement> => {
     if (added.words.length > 0) return { verdict: 'named at append', words: added.words.join(), findings: found }
   }
   const fsck = await runFsck(dataDir, main)
-  if (fsck.code !== 0) return { verdict: 'named by fsck', words: firstLine(fsck.output), findings: found }
+  if (fsck.code === 1) return { verdict: 'named by fsck', words: firstLine(fsck.output), findings: found }
+  if (fsck.code !== 0)
+    found.push({ invariant: 'other', what: `fsck ended with ${fsck.code}: ${firstLine(fsck.output)}` })
   await using server = await startLog({ dataDir, ...program, args })
   if (!(await server.ready())) return judgeRefusal(server)
   const replayed = await replayAll(server, token, golden)

@@ -32,7 +32,7 @@ describe.skipIf(!canInject('gcc'))('out of memory, SIGTERM, a hanging disk', { t
   })
 
   it('is noticed by the suite when a server does not wait for the sync', async () => {
-    const report = await runSlowDisk({ runs: 1, hangMs: 1000, seed: 1, main: mutant('ledgerUnsynced') })
+    const report = await runSlowDisk({ runs: 1, hangMs: 1000, seed: 1, main: mutant('nothingSynced') })
     expect(report.findings).not.toEqual([])
   })
 })

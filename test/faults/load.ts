@@ -3,9 +3,10 @@ import type { EntryWriter } from './entries.ts'
 import { send } from './http.ts'
 import type { Oracle } from './oracle.ts'
 import type { LogProcess } from './server.ts'
+import { framed } from './tiles.ts'
 import { leafHashOf, rootFromInclusion } from './tree.ts'
 
-/** What came of the requests of a load. */
+/** What came of the requests of a load, a batch being one of them. */
 export interface LoadCount {
   acked: number
   /** Answered with an error. */
@@ -58,16 +59,32 @@ export const append = async (
   const headers = { Authorization: `Bearer ${server.token()}`, ...accept }
   const { status, body } = await send(`${server.url}/add`, { method: 'POST', body: entry, headers })
   const text = body.toString()
-  if (status === 200) {
-    oracle.acked(entry, wantsProof ? checkProof(entry, text, oracle) : Number(text))
-    return 'acked'
-  }
+  if (status !== 200) return judge(status, text, oracle, [entry])
+  oracle.acked(entry, wantsProof ? checkProof(entry, text, oracle) : Number(text))
+  return 'acked'
+}
+
+const judge = (status: number | undefined, text: string, oracle: Oracle, entries: readonly Buffer[]): Outcome => {
   if (status !== undefined && status < 500 && status !== 429) {
     oracle.report({ invariant: 'other', what: `an append was answered ${status} ${text.slice(0, 200)}` })
   }
-  if (status === undefined || /^unknown_outcome/.test(text) || status === 500) oracle.unsettled.push(entry)
+  if (status === undefined || /^unknown_outcome/.test(text) || status === 500) oracle.unsettled.push(...entries)
   if (status === undefined) return 'unknown'
   return /^(?:unknown_outcome|poisoned)/.test(text) ? 'writeFailed' : 'refused'
+}
+
+/** Sends several entries in one request, which get their indices together or not at all. */
+export const appendBatch = async (server: LogProcess, oracle: Oracle, entries: readonly Buffer[]): Promise<Outcome> => {
+  for (const entry of entries) oracle.submitting(entry)
+  const headers = { Authorization: `Bearer ${server.token()}`, 'Content-Type': 'application/octet-stream' }
+  const { status, body } = await send(`${server.url}/add-batch`, { method: 'POST', body: framed(entries), headers })
+  const text = body.toString()
+  if (status === 200) {
+    const indices = text.trim().split('\n').map(Number)
+    for (const [i, entry] of entries.entries()) oracle.acked(entry, indices[i] ?? Number.NaN)
+    return 'acked'
+  }
+  return judge(status, text, oracle, entries)
 }
 
 /** Reads the checkpoint once, tells the oracle, and answers its text, empty when there was none. */
@@ -78,12 +95,17 @@ export const look = async (server: LogProcess, oracle: Oracle): Promise<string> 
   return body.toString()
 }
 
-/** Sends again every entry whose fate is unknown, until each has an index. */
+/** Sends again every entry whose fate is unknown, so that each gets an index. */
 export const settle = async (server: LogProcess, oracle: Oracle): Promise<void> => {
-  for (const entry of oracle.unsettled.splice(0)) await append(server, oracle, entry)
+  const entries = oracle.unsettled.splice(0)
+  for (const entry of entries.splice(0, 100)) await append(server, oracle, entry)
+  while (entries.length > 0) await appendBatch(server, oracle, entries.splice(0, 1000))
 }
 
-/** Runs producers, one in eight of whose appends asks for a proof, and one reader of checkpoints. Ends with the server. */
+/**
+ * Runs producers and one reader of checkpoints, until the server ends. Of a producer's eight requests one asks for a proof
+ * and one is a batch.
+ */
 export const runLoad = async (options: LoadOptions): Promise<LoadCount> => {
   const { server, oracle, entries, stop, each = Number.POSITIVE_INFINITY } = options
   const count: LoadCount = { acked: 0, refused: 0, unknown: 0, ackedAfterFailure: 0 }
@@ -93,7 +115,10 @@ export const runLoad = async (options: LoadOptions): Promise<LoadCount> => {
     for (let sent = 0; sent < each && !stop.aborted && server.exit() === undefined; sent++) {
       if (failed && options.untilFailure) return
       const wasFailed = failed
-      const outcome = await append(server, oracle, entries.next(), sent % 8 === 7)
+      const outcome =
+        sent % 8 === 3
+          ? await appendBatch(server, oracle, Array.from({ length: 1 + (sent % 5) }, entries.next))
+          : await append(server, oracle, entries.next(), sent % 8 === 7)
       if (outcome === 'acked') count.acked++
       else if (outcome === 'unknown') count.unknown++
       else count.refused++

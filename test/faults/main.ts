@@ -5,6 +5,7 @@ import { runClock } from './clock.ts'
 import { runDiskFull } from './disk-full.ts'
 import { runFiles } from './files.ts'
 import { runKill } from './kill.ts'
+import { mutant } from './mutants.ts'
 import { runOom } from './oom.ts'
 import { runPower } from './power.ts'
 import { formatReport, type Report } from './report.ts'
@@ -27,15 +28,16 @@ const suites: Readonly<Record<string, Suite>> = {
     run: async (cycles, seed) => [await runKill({ cycles, seed })],
   },
   power: {
-    about: 'power cuts at arbitrary moments, half of them over large entries',
+    about: 'power cuts at arbitrary moments: of small entries, over many small tables, of large entries',
     count: 8000,
     run: async (images, seed) => [
-      await runPower({ images: Math.ceil(images / 2), seed, each: 60, maxBytes: 512 }),
-      await runPower({ images: Math.floor(images / 2), seed: seed + 1, each: 120, maxBytes: 60_000 }),
+      await runPower({ images: Math.ceil(images / 3), seed, each: 60, maxBytes: 512 }),
+      await runPower({ images: Math.ceil(images / 3), seed, each: 60, maxBytes: 2048, main: mutant('smallBuffers') }),
+      await runPower({ images: Math.ceil(images / 3), seed, each: 120, maxBytes: 60_000 }),
     ],
   },
   syscalls: {
-    about: 'a failing system call at every place, and a third as many pairs',
+    about: 'a failing system call at every place, and half as many pairs',
     count: 1000,
     run: async (singles, seed) => [await runSyscalls({ singles, pairs: Math.ceil(singles / 2), seed })],
   },

@@ -18,6 +18,7 @@ export interface Patch {
 const makeMutant = (name: string, patches: readonly Patch[]): string => {
   const home = join(repositoryRoot, '.cache/faults/mutants', `${name}-${process.pid}`)
   rmSync(home, { recursive: true, force: true })
+  process.on('exit', () => rmSync(home, { recursive: true, force: true }))
   mkdirSync(home, { recursive: true })
   cpSync(dirname(dirname(builtMain)), join(home, 'dist'), { recursive: true })
   cpSync(join(repositoryRoot, 'package.json'), join(home, 'package.json'))
@@ -37,10 +38,17 @@ const sequencer = 'log/sequencer.js'
 const gate = 'log/gate.js'
 const synced = /batch\.write\(\{ sync: true \}\)/
 
+const unsyncedLevel = { file: level, find: synced, replace: 'batch.write({ sync: false })' }
+const unsyncedLedger = { file: 'log/ledger.node.js', find: /await file\.datasync\(\)/, replace: '' }
+
 /** The mutants, by the promise they break. */
 export const mutants = {
-  /** Nothing is synced. */
-  syncOff: [{ file: level, find: synced, replace: 'batch.write({ sync: false })' }],
+  /** The database is written but not synced. */
+  syncOff: [unsyncedLevel],
+  /** The ledger is written but not synced. */
+  ledgerUnsynced: [unsyncedLedger],
+  /** Neither is synced. */
+  nothingSynced: [unsyncedLevel, unsyncedLedger],
   /** Every eighth commit is synced. */
   mixedSync: [
     { file: level, find: synced, replace: 'batch.write({ sync: (globalThis.n = (globalThis.n ?? 0) + 1) % 8 === 0 })' },
@@ -55,8 +63,6 @@ export const mutants = {
         'if (globalThis.n < 4) await write(); else setTimeout(() => write().catch(() => {}), 20)',
     },
   ],
-  /** The ledger is written but not synced. */
-  ledgerUnsynced: [{ file: 'log/ledger.node.js', find: /await file\.datasync\(\)/, replace: '' }],
   /** A failed write is reported, and then the handle is used again. */
   goesOn: [
     { file: level, find: /this\.#failure = cause;/, replace: '' },
@@ -78,6 +84,8 @@ export const mutants = {
   ],
   /** Heads get the time that the clock says, whatever it said before. */
   clockUnchecked: [{ file: 'log/publish.js', find: /if \(now > last\)/, replace: 'if (true)' }],
+  /** No mutant: LevelDB changes its log file every 64 KiB, which otherwise takes 16 MiB. Nothing may be lost. */
+  smallBuffers: [{ file: level, find: /writeBufferSize: 16 \* 2 \*\* 20/, replace: 'writeBufferSize: 2 ** 16' }],
 } as const satisfies Readonly<Record<string, readonly Patch[]>>
 
 /** One of the mutants. */

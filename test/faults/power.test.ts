@@ -7,10 +7,19 @@ import { formatReport } from './report.ts'
 
 describe.skipIf(!canInject('gcc'))('power cuts', { timeout: 300_000 }, () => {
   it.each([
-    { of: 'small entries', each: 60, maxBytes: 512 },
-    { of: 'large entries, over which LevelDB changes its log file and writes tables', each: 120, maxBytes: 60_000 },
-  ])('lose nothing of $of', async ({ each, maxBytes }) => {
-    const report = await runPower({ images: 100, seed: 1, each, maxBytes })
+    { of: 'small entries', images: 80, each: 60, maxBytes: 512 },
+    {
+      of: 'small entries, with a new log file of LevelDB every 64 KiB',
+      images: 80,
+      each: 60,
+      maxBytes: 2048,
+      main: 'smallBuffers',
+    },
+    { of: 'large entries', images: 40, each: 120, maxBytes: 60_000 },
+  ] as const)('lose nothing of $of', async (given) => {
+    const { images, each, maxBytes } = given
+    const main = 'main' in given ? { main: mutant(given.main) } : {}
+    const report = await runPower({ images, seed: 1, each, maxBytes, ...main })
     console.log(formatReport(report))
     expect(report.findings).toEqual([])
   })

@@ -91,7 +91,7 @@ export const startLog = async (options: LogOptions): Promise<LogProcess> => {
   const ready = async (ms = 30_000): Promise<boolean> => {
     for (const deadline = performance.now() + ms; ; await pause(5)) {
       if (exit !== undefined) return false
-      if ((await send(`${url}/checkpoint`, { timeoutMs: 2000 })).status === 200) return true
+      if ((await send(`${url}/readyz`, { timeoutMs: 2000 })).status === 200) return true
       if (performance.now() > deadline) throw new Error(`the server was not ready within ${ms} ms:\n${output}`)
     }
   }
