@@ -81,20 +81,22 @@ const STAGING = 'first-start'
  */
 export const createDataDir = async (start: FirstStart): Promise<void> => {
   const staging = join(start.path, STAGING)
-  if (!(await namesIn(staging)).includes(dataFiles.format)) {
-    await rm(staging, { recursive: true, force: true })
-    await mkdir(staging, { recursive: true, mode: 0o700 })
-    await chmod(start.path, 0o700)
-    await fillStaging(staging, start)
-  }
   // The format file comes last, here as in staging: where it is, everything is.
-  const names = (await namesIn(staging)).filter((name) => name !== dataFiles.format)
-  for (const name of [...names, dataFiles.format]) await rename(join(staging, name), join(start.path, name))
-  await rm(staging, { recursive: true })
+  if (!(await namesIn(start.path)).includes(dataFiles.format)) {
+    if (!(await namesIn(staging)).includes(dataFiles.format)) await fillStaging(staging, start)
+    const names = (await namesIn(staging)).filter((name) => name !== dataFiles.format)
+    for (const name of [...names, dataFiles.format]) await rename(join(staging, name), join(start.path, name))
+    await syncFolder(start.path)
+  }
+  await rm(staging, { recursive: true, force: true })
   await syncFolder(start.path)
 }
 
-const fillStaging = async (staging: string, { origin, ledgerPath, clock, tokenLine }: FirstStart): Promise<void> => {
+const fillStaging = async (staging: string, start: FirstStart): Promise<void> => {
+  const { path, origin, ledgerPath, clock, tokenLine } = start
+  await rm(staging, { recursive: true, force: true })
+  await mkdir(staging, { recursive: true, mode: 0o700 })
+  await chmod(path, 0o700)
   const file = (name: keyof typeof dataFiles): string => join(staging, dataFiles[name])
   const key = signerKey(origin ?? `treehead.local/${encodeHex(randomBytes(4))}`, ED25519, randomBytes(32))
   const token = randomBytes(32).toString('base64url')

@@ -73,17 +73,18 @@ const openDatabase = async (dir: DataDir, options: Omit<OpenDirOptions, 'path'>)
   const storage = await openStorage(`level:${dir.database}`).catch((cause: unknown) => {
     throw storageRefusal(cause)
   })
+  const opened: AsyncDisposable[] = [storage]
   try {
     const ledger = await openLedger(dir)
+    opened.push(ledger)
     const log = await openLog({ ...options, store: storage.log, ledger, key: dir.key })
     const dispose = async (): Promise<void> => {
       await log.sequencer.drain()
-      await storage[Symbol.asyncDispose]()
-      await ledger[Symbol.asyncDispose]()
+      for (const one of opened) await one[Symbol.asyncDispose]()
     }
     return { log, dir, storage, [Symbol.asyncDispose]: dispose }
   } catch (error) {
-    await storage[Symbol.asyncDispose]()
+    for (const one of opened) await one[Symbol.asyncDispose]()
     throw error
   }
 }
