@@ -92,6 +92,8 @@ export class LogReader {
   async #checkedEntries(tree: TileTree, start: number, end: number): Promise<readonly Entry[]> {
     return this.#checked(async () => {
       const entries = await this.#store.entries(start, end)
+      if (entries.length !== end - start)
+        throw new TlogError('corrupt', `got ${entries.length} entries from ${start} to ${end}`)
       const computed = new Uint8Array(entries.length * HASH_SIZE)
       treeHasher().hashLeaves(entries, computed)
       for (let at = start; at < end; ) {
