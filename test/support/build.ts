@@ -5,5 +5,6 @@ import { existsSync } from 'node:fs'
 export const setup = (): void => {
   // Types are the linter's business (`npm test` runs it first); here only the emitted program counts.
   spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'ignore' })
-  if (!existsSync('dist/cli/main.js')) throw new Error('the build made no dist/cli/main.js; run `npm run build` to see why')
+  if (!existsSync('dist/cli/main.js'))
+    throw new Error('the build made no dist/cli/main.js; run `npm run build` to see why')
 }

@@ -3,6 +3,9 @@
 /** True when nothing may be skipped: in CI, or when TREEHEAD_NO_SKIPS=1. */
 export const noSkips = (): boolean => process.env['CI'] === 'true' || process.env['TREEHEAD_NO_SKIPS'] === '1'
 
+/** How the line begins that says why tests are skipped; the reporter gathers these lines at the end of a run. */
+export const SKIPPED_FOR = 'skipped for lack of '
+
 /**
  * Returns `available`. When it is false, prints why the tests are skipped, or throws where nothing may be skipped.
  * `what` names the missing thing and how to get it: `'strace (apt-get install strace)'`.
@@ -12,6 +15,6 @@ export const noSkips = (): boolean => process.env['CI'] === 'true' || process.en
 export const requireOrSkip = (what: string, available: boolean): boolean => {
   if (available) return true
   if (noSkips()) throw new Error(`missing: ${what}; nothing may be skipped in this run`)
-  console.warn(`skipped for lack of ${what}`)
+  console.warn(`${SKIPPED_FOR}${what}`)
   return false
 }
