@@ -13,7 +13,7 @@ export const reach = (url: string): HttpOptions => {
   if (!['http:', 'https:', 'file:'].includes(protocol) || username + password + search + hash !== '') {
     throw new TlogError('usage', `want --url http://host:port, https://… or file:///folder, got a URL of ${protocol}`)
   }
-  return protocol === 'file:' ? { url, fetch: fetchFile } : { url, maxAttempts: 8 }
+  return protocol === 'file:' ? { url, fetch: fetchFile } : { url, maxAttempts: 4 }
 }
 
 /** A client of the log at `url`. Throws `usage` for a bad URL or a trust that leaves open which log is meant. */

@@ -81,7 +81,8 @@ const run = async (paths: readonly string[], flags: AddFlags): Promise<void> => 
   const writeProof =
     flags.out === undefined ? undefined : await proofWriter(httpSender(where), flags.out, survey.entries, trust)
   const limits = { maxBatchEntries: flags.batch, maxBatchBytes: MAX_BATCH_BYTES }
-  const producer = new Producer({ ...where, ...limits })
+  // More patient than reading: a log that restarts should not end a long import.
+  const producer = new Producer({ ...where, ...limits, maxAttempts: 8 })
   // On a terminal the indices themselves show how far it is.
   const progress = process.stdout.isTTY ? noProgress : openProgress('adding', 'entries', survey.entries)
   let done = 0
