@@ -1,5 +1,5 @@
 /** The rows of a log as fsck asks for them: the checkpoint within a stored head, and the index of leaf hashes unchecked. */
-import { readUint64 } from '../primitives/bytes.ts'
+import { equalBytes, readUint64 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { HASH_SIZE } from '../primitives/hash.ts'
 import type { LogStore } from '../storage/storage.ts'
@@ -23,4 +23,6 @@ export const storedKeys = (store: LogStore) => ({
     const values = await store.lookup(keys)
     return values.map((value) => (value?.length === 8 ? readUint64(value) : undefined))
   },
+  /** True when two leaf hashes have one row. */
+  isSameKey: (a: Uint8Array, b: Uint8Array): boolean => equalBytes(leafKey(a), leafKey(b)),
 })

@@ -19,6 +19,14 @@ export interface LoadedBundle {
   readonly tile: Read<Uint8Array> | undefined
 }
 
+/** A bundle as it was found to be. */
+export interface JudgedBundle {
+  /** The leaf hashes to go on with. */
+  readonly leafHashes: Uint8Array
+  /** The same where they are sure; a leaf hash that differs here is in doubt, and all are when this is left away. */
+  readonly sure?: Uint8Array | undefined
+}
+
 /** Entries and a tile that disagree, with nothing kept above them to tell which is right: the signed root must. */
 interface Undecided {
   readonly id: BundleId
@@ -33,14 +41,19 @@ export class BundleCheck {
   readonly #size: number
   readonly #call: CallOptions
   readonly #undecided: Undecided[] = []
-  entries = 0
-  tiles = 0
+  #entries = 0
+  #tiles = 0
 
   constructor(source: FsckSource, findings: Findings, size: number, call: CallOptions) {
     this.#source = source
     this.#findings = findings
     this.#size = size
     this.#call = call
+  }
+
+  /** How many entries and tiles of level 0 were looked at. */
+  get checked(): { readonly entries: number; readonly tiles: number } {
+    return { entries: this.#entries, tiles: this.#tiles }
   }
 
   /** Reads a bundle and its tile, and hashes the entries. Rejects when the source cannot tell what is there. */
@@ -54,18 +67,20 @@ export class BundleCheck {
   }
 
   /** Compares the two, reports what differs, and resolves with the leaf hashes to go on with: the right ones if it can tell. */
-  async judge({ id, leafHashes, tile }: LoadedBundle): Promise<Uint8Array> {
-    if (leafHashes.kind === 'value') this.entries += id.width
-    if (tile !== undefined) this.tiles++
+  async judge({ id, leafHashes, tile }: LoadedBundle): Promise<JudgedBundle> {
+    if (leafHashes.kind === 'value') this.#entries += id.width
+    if (tile !== undefined) this.#tiles++
     if (tile?.kind === 'damage') this.#badTile(id, tile.error.message)
     const kept = tile?.kind === 'value' ? tile.value : undefined
     if (leafHashes.kind === 'damage') {
       await this.#badBundle(id, leafHashes.error)
-      // Zeros are no leaf's hash; the root will say so.
-      return kept ?? new Uint8Array(id.width * HASH_SIZE)
+      // Zeros are no leaf's hash, and so the root will be another.
+      return kept === undefined
+        ? { leafHashes: new Uint8Array(id.width * HASH_SIZE) }
+        : { leafHashes: kept, sure: kept }
     }
     const computed = leafHashes.value
-    if (kept === undefined || equalBytes(computed, kept)) return computed
+    if (kept === undefined || equalBytes(computed, kept)) return { leafHashes: computed, sure: computed }
     return this.#disagreement({ id, computed, kept })
   }
 
@@ -81,19 +96,19 @@ export class BundleCheck {
     return equalHash(other, signed) ? other : root
   }
 
-  async #disagreement(both: Undecided): Promise<Uint8Array> {
+  async #disagreement(both: Undecided): Promise<JudgedBundle> {
     const { id, computed, kept } = both
     const above = await this.#hashAbove(id)
     if (above === undefined) {
       this.#undecided.push(both)
-      return computed
+      return { leafHashes: computed, sure: kept }
     }
     if (equalHash(above, fullTileRoot(kept))) {
       this.#badEntries(id, computed, kept)
-      return kept
+      return { leafHashes: kept, sure: kept }
     }
     this.#badTile(id, tileMessage(computed, kept))
-    return computed
+    return { leafHashes: computed, sure: computed }
   }
 
   /** The hash that the tile above has for a full bundle, if that tile is kept. */

@@ -3,6 +3,7 @@ import type { BundleId, CallOptions } from '../client/resources.ts'
 import { hashLeaf } from '../merkle/hash.ts'
 import { equalHash, HASH_SIZE } from '../primitives/hash.ts'
 import { TILE_WIDTH } from '../tlog/tile.ts'
+import type { JudgedBundle } from './fsck-bundle.ts'
 import type { Findings } from './fsck-report.ts'
 import { type FsckSource, type KeySource, readOrDamage } from './fsck-source.ts'
 
@@ -18,7 +19,7 @@ export class KeyCheck {
   readonly #call: CallOptions
   /** The last entry that others were said to repeat: they come in crowds. */
   #earlier: { readonly index: number; readonly leafHash: Uint8Array | undefined } | undefined
-  keys = 0
+  #count = 0
 
   private constructor(parts: Parts, keys: KeySource, indexed: number) {
     this.#source = parts.source
@@ -40,17 +41,25 @@ export class KeyCheck {
     return new KeyCheck(parts, keys, indexed)
   }
 
+  /** How many rows were looked at. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Asks for the leaves of a bundle. */
   ask(leafHashes: Uint8Array): Promise<KeyAnswers> {
     return this.#keys.firstIndexOf(leafHashes)
   }
 
-  /** Judges the answers for a bundle with these leaf hashes. */
-  async judge({ index: bundle }: BundleId, leafHashes: Uint8Array, answers: KeyAnswers): Promise<void> {
+  /** Judges the answers for a bundle. Leaves in doubt are left out: their entry or tile is reported already. */
+  async judge({ index: bundle }: BundleId, { leafHashes, sure }: JudgedBundle, answers: KeyAnswers): Promise<void> {
     for (const [i, answer] of answers.entries()) {
-      this.keys++
+      const at = i * HASH_SIZE
+      const leafHash = leafHashes.subarray(at, at + HASH_SIZE)
+      if (sure === undefined || (sure !== leafHashes && !equalHash(leafHash, sure.subarray(at, at + HASH_SIZE))))
+        continue
+      this.#count++
       const index = bundle * TILE_WIDTH + i
-      const leafHash = leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)
       const message = await this.#complaint(index, leafHash, answer)
       if (message !== undefined) this.#findings.add({ kind: 'key', at: index, message }, index)
     }
@@ -63,11 +72,11 @@ export class KeyCheck {
     if (answer >= this.#indexed) return `the index leads to ${answer}, and says it ends at ${this.#indexed}`
     if (answer === index) return undefined
     if (answer > index) return `the index leads to ${answer}, which is later`
-    return (await this.#isLeaf(answer, leafHash)) ? undefined : `the index leads to ${answer}, which is another entry`
+    return (await this.#hasKey(answer, leafHash)) ? undefined : `the index leads to ${answer}, which is another entry`
   }
 
-  /** True when the entry there has this leaf hash: an equal one came earlier. */
-  async #isLeaf(index: number, leafHash: Uint8Array): Promise<boolean> {
+  /** True when the entry there has the key of this leaf: an equal one, or one that took the row, came earlier. */
+  async #hasKey(index: number, leafHash: Uint8Array): Promise<boolean> {
     if (this.#earlier?.index !== index) {
       const bundle = { index: Math.floor(index / TILE_WIDTH), width: (index % TILE_WIDTH) + 1 }
       const read = await readOrDamage(this.#source.entries(bundle, this.#call))
@@ -75,7 +84,7 @@ export class KeyCheck {
       this.#earlier = { index, leafHash: entry && hashLeaf(entry) }
     }
     const there = this.#earlier.leafHash
-    return there !== undefined && equalHash(there, leafHash)
+    return there !== undefined && this.#keys.isSameKey(there, leafHash)
   }
 }
 

@@ -10,6 +10,8 @@ export interface KeySource {
   indexedSize(): Promise<number>
   /** What the index says of each leaf, 32 bytes each in one array: its first index, or undefined. */
   firstIndexOf(leafHashes: Uint8Array): Promise<readonly (number | undefined)[]>
+  /** True when two leaf hashes share their row, as the index may know only a part of them: the first keeps it. */
+  isSameKey(a: Uint8Array, b: Uint8Array): boolean
 }
 
 /** Something that is kept and that no head accounts for. */

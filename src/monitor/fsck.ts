@@ -7,7 +7,7 @@ import { isTlogError } from '../primitives/error.ts'
 import { equalHash, HASH_SIZE } from '../primitives/hash.ts'
 import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts'
 import { formatTilePath, TILE_WIDTH, tileWidth } from '../tlog/tile.ts'
-import { BundleCheck, type LoadedBundle } from './fsck-bundle.ts'
+import { BundleCheck, type JudgedBundle, type LoadedBundle } from './fsck-bundle.ts'
 import { type KeyAnswers, KeyCheck } from './fsck-keys.ts'
 import { type Checked, Findings, type FsckReport } from './fsck-report.ts'
 import { type FsckSource, readOrDamage } from './fsck-source.ts'
@@ -139,8 +139,8 @@ class Run {
   }
 
   get checked(): Checked {
-    const { entries, tiles } = this.#bundles
-    return { entries, tiles: tiles + this.#tree.tiles, keys: this.#keys?.keys ?? 0 }
+    const { entries, tiles } = this.#bundles.checked
+    return { entries, tiles: tiles + this.#tree.tiles, keys: this.#keys?.count ?? 0 }
   }
 
   get #firstBundle(): number {
@@ -153,13 +153,13 @@ class Run {
       signal?.throwIfAborted()
       const { id } = loaded
       const start = id.index * TILE_WIDTH
-      const leafHashes = await this.#bundles.judge(loaded)
-      await this.#judgeKeys(loaded, leafHashes)
+      const judged = await this.#bundles.judge(loaded)
+      await this.#judgeKeys(loaded, judged)
       for (const checkpoint of older) {
-        if (checkpoint.size >= start && checkpoint.size < start + id.width)
-          this.#compareOlder(checkpoint, leafHashes, start)
+        const isHere = checkpoint.size >= start && checkpoint.size < start + id.width
+        if (isHere) this.#compareOlder(checkpoint, judged.leafHashes, start)
       }
-      await this.#tree.add(leafHashes)
+      await this.#tree.add(judged.leafHashes)
       const index = start + id.width
       onProgress?.({ ...this.checked, size: this.#head.size, index, problems: this.#findings.count })
     }
@@ -190,11 +190,11 @@ class Run {
     return { ...loaded, answers: leafHashes.kind === 'value' ? await this.#keys?.ask(leafHashes.value) : undefined }
   }
 
-  async #judgeKeys({ id, leafHashes: asked, answers }: Loaded, leafHashes: Uint8Array): Promise<void> {
+  async #judgeKeys({ id, leafHashes: asked, answers }: Loaded, judged: JudgedBundle): Promise<void> {
     if (this.#keys === undefined) return
     // Asked for with what the entries hash to; where they are bad, ask again for what should be there.
-    const known = asked.kind === 'value' && asked.value === leafHashes ? answers : undefined
-    await this.#keys.judge(id, leafHashes, known ?? (await this.#keys.ask(leafHashes)))
+    const known = asked.kind === 'value' && asked.value === judged.leafHashes ? answers : undefined
+    await this.#keys.judge(id, judged, known ?? (await this.#keys.ask(judged.leafHashes)))
   }
 
   #compareOlder({ size, root }: Checkpoint, next: Uint8Array, start: number): void {

@@ -207,7 +207,9 @@ const sessions = async (count: number, setting: Setting = {}): Promise<Tally> =>
 }
 
 describe('[P-7] a lying log', () => {
-  it(`never makes a client accept a false statement, in ${SESSIONS} sessions`, { timeout: 60_000 + 50 * SESSIONS }, async () => {
+  it(`never makes a client accept a false statement, in ${SESSIONS} sessions`, {
+    timeout: 60_000 + 50 * SESSIONS,
+  }, async () => {
     const tally = await sessions(SESSIONS)
     console.log(`seed ${SEED}: ${JSON.stringify(tally)}`)
     // The sessions are worth something only if all three came up, often.
