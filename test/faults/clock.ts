@@ -11,7 +11,7 @@ import { type Finding, Oracle } from './oracle.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, startServing } from './server.ts'
 
 /** What to try. */
 export interface ClockOptions {
@@ -82,9 +82,8 @@ export const runClock = async ({ runs, seed, main }: ClockOptions): Promise<Repo
       last = head
     }
 
-    await using first = await startLog(options)
+    await using first = await startServing(options)
     let server: LogProcess = first
-    if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
     oracle.vkey = server.vkey()
     for (let step = 0; step < 12; step++) {
       const offset = random.pick(jumps)
@@ -94,8 +93,7 @@ export const runClock = async ({ runs, seed, main }: ClockOptions): Promise<Repo
       await server.end('SIGTERM')
       if (newest - offset > toleranceSeconds + 1) await refusesToStart(offset)
       set(newest)
-      server = await startLog(options)
-      if (!(await server.ready())) throw new Error(`the server did not start again:\n${server.output()}`)
+      server = await startServing(options)
       await compare(server)
     }
     set(newest)

@@ -12,7 +12,7 @@ import { progress } from './parallel.ts'
 import { derivedSeed, type Random, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, startServing, unstarted } from './server.ts'
 import { mountVolume, type Volume } from './volume.ts'
 
 /** The kinds of full disk. */
@@ -40,12 +40,6 @@ interface Run {
 
 const largest = 8192
 
-const ready = async (server: LogProcess, oracle: Oracle): Promise<LogProcess> => {
-  if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
-  oracle.vkey ||= server.vkey()
-  return server
-}
-
 const isRefusing = async (server: LogProcess, oracle: Oracle, label: string): Promise<boolean> =>
   (await append(server, oracle, Buffer.from(label))) === 'refused'
 
@@ -68,10 +62,7 @@ const loadPastFailure = async (server: LogProcess, run: Run, makeRoom: () => voi
 
 const checkRestarted = async ({ oracle, program }: Run, dataDir: string): Promise<readonly Finding[]> => {
   await using server = await startLog({ dataDir, ...program, args: ['--min-free-bytes', '0'] })
-  if (!(await server.ready())) {
-    const what = `does not start once there is room: ${server.output().slice(0, 300)}`
-    return [...oracle.takeReported(), { invariant: 'other', what }]
-  }
+  if (!(await server.ready())) return [...oracle.takeReported(), unstarted(server)]
   await settle(server, oracle)
   const outcome = await append(server, oracle, Buffer.from('after'))
   if (outcome !== 'acked') oracle.report({ invariant: 'other', what: `an append once there is room: ${outcome}` })
@@ -81,8 +72,8 @@ const checkRestarted = async ({ oracle, program }: Run, dataDir: string): Promis
 const full = async (run: Run, volume: Volume): Promise<readonly Finding[]> => {
   const dataDir = join(volume.path, 'data')
   {
-    await using server = await startLog({ dataDir, ...run.program, args: ['--min-free-bytes', '0'] })
-    await ready(server, run.oracle)
+    await using server = await startServing({ dataDir, ...run.program, args: ['--min-free-bytes', '0'] })
+    run.oracle.vkey = server.vkey()
     volume.fillTo(run.random.integer(2 ** 16, 4 * 2 ** 20))
     await loadPastFailure(server, run, () => volume.relieve())
   }
@@ -94,16 +85,16 @@ const limited = async (run: Run): Promise<readonly Finding[]> => {
   const kibibytes = run.random.integer(128, 2048)
   {
     const under = ['bash', '-c', `ulimit -f ${kibibytes} && exec "$@"`, 'limited']
-    await using server = await startLog({ dataDir, ...run.program, under, args: ['--min-free-bytes', '0'] })
-    await ready(server, run.oracle)
+    await using server = await startServing({ dataDir, ...run.program, under, args: ['--min-free-bytes', '0'] })
+    run.oracle.vkey = server.vkey()
     await loadPastFailure(server, run, () => {})
   }
   return checkRestarted(run, dataDir)
 }
 
 const watermark = async ({ oracle, seed, program }: Run, volume: Volume): Promise<readonly Finding[]> => {
-  await using server = await startLog({ dataDir: join(volume.path, 'data'), ...program })
-  await ready(server, oracle)
+  await using server = await startServing({ dataDir: join(volume.path, 'data'), ...program })
+  oracle.vkey = server.vkey()
   const entries = entryWriter(`watermark ${seed}`, seed, 32, largest)
   const load = { server, oracle, entries, producers: 4, each: 20, stop: AbortSignal.timeout(30_000) }
   await runLoad(load)
@@ -125,8 +116,8 @@ const watermark = async ({ oracle, seed, program }: Run, volume: Volume): Promis
 /** The ledger is alone on a full volume: its room was taken when it was made, so nothing may fail. */
 const ledgerVolume = async ({ folder, oracle, seed, program }: Run, volume: Volume): Promise<readonly Finding[]> => {
   const args = ['--ledger', join(volume.path, 'ledger'), '--min-free-bytes', '0']
-  await using server = await startLog({ dataDir: join(folder, 'data'), ...program, args })
-  await ready(server, oracle)
+  await using server = await startServing({ dataDir: join(folder, 'data'), ...program, args })
+  oracle.vkey = server.vkey()
   volume.fillTo(0)
   const entries = entryWriter(`ledger ${seed}`, seed, 32, largest)
   const count = await runLoad({ server, oracle, entries, producers: 4, each: 20, stop: AbortSignal.timeout(30_000) })

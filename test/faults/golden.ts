@@ -5,7 +5,7 @@ import { entryWriter } from './entries.ts'
 import { look, runLoad } from './load.ts'
 import { Oracle } from './oracle.ts'
 import { derivedSeed } from './random.ts'
-import { startLog } from './server.ts'
+import { startServing } from './server.ts'
 
 /** A stopped log, an older copy of it, and all that its clients know. */
 export interface Golden {
@@ -32,8 +32,7 @@ export const makeGolden = async ({ folder, seed, program = {} }: GoldenOptions):
   const olderDir = join(folder, 'older')
   const oracle = new Oracle()
   const session = async (label: string, each: number): Promise<void> => {
-    await using server = await startLog({ dataDir, ...program })
-    if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
+    await using server = await startServing({ dataDir, ...program })
     oracle.vkey = server.vkey()
     const entries = entryWriter(`${label} ${seed}`, derivedSeed(seed, each))
     await runLoad({ server, oracle, entries, producers: 8, each, stop: AbortSignal.timeout(60_000) })

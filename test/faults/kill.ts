@@ -8,7 +8,7 @@ import { progress } from './parallel.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, unstarted } from './server.ts'
 
 /** How much to kill. */
 export interface KillOptions {
@@ -71,8 +71,7 @@ export const runKill = async ({ cycles, seed, main, producers = 8 }: KillOptions
     const started = performance.now()
     const experiment = `cycle ${cycle}`
     if (!(await server.ready())) {
-      const what = `it did not start again: ${server.output().trim().slice(0, 300)}`
-      findings.push({ invariant: 'I1', what, experiment })
+      findings.push({ ...unstarted(server), experiment })
       return false
     }
     readyMs.push(Math.round(performance.now() - started))

@@ -47,8 +47,12 @@ export const mutants = {
   syncOff: [unsyncedLevel],
   /** The ledger is written but not synced. */
   ledgerUnsynced: [unsyncedLedger],
-  /** Neither is synced. */
-  nothingSynced: [unsyncedLevel, unsyncedLedger],
+  /** Neither is synced, nor are the names of new files. */
+  nothingSynced: [
+    unsyncedLevel,
+    unsyncedLedger,
+    { file: 'storage/folder-names.node.js', find: /await this\.#folder\.sync\(\)/, replace: '' },
+  ],
   /** Every eighth commit is synced. */
   mixedSync: [
     { file: level, find: synced, replace: 'batch.write({ sync: (globalThis.n = (globalThis.n ?? 0) + 1) % 8 === 0 })' },

@@ -8,7 +8,7 @@ import { progress } from './parallel.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, unstarted } from './server.ts'
 
 /** How often. */
 export interface OomOptions {
@@ -43,7 +43,10 @@ export const runOom = async ({ runs, seed, main }: OomOptions): Promise<Report> 
     const oracle = new Oracle()
     await starve(dataDir, oracle, derivedSeed(seed, n))
     await using server = await startLog({ dataDir, ...program })
-    if (!(await server.ready())) throw new Error(`the server did not start after run ${n}:\n${server.output()}`)
+    if (!(await server.ready())) {
+      findings.push({ ...unstarted(server), experiment: `run ${n}` })
+      continue
+    }
     oracle.vkey ||= server.vkey()
     await settle(server, oracle)
     await look(server, oracle)

@@ -10,7 +10,7 @@ import { derivedSeed, type Random, seededRandom } from './random.ts'
 import { type Cut, type NameRule, PowerCuts, type Recording } from './replay.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { startLog } from './server.ts'
+import { startLog, startServing, unstarted } from './server.ts'
 import { type Tail, tails } from './tail.ts'
 
 /** One recording to make, and how many images of it. */
@@ -53,12 +53,11 @@ const record = async (folder: string, { seed, main, each, maxBytes }: PowerOptio
   // As slow as a disk, so that what happens before and after a sync is told apart.
   writeFileSync(env['POWER_DELAY'] ?? '', '2')
   const oracle = new Oracle(() => statSync(recording.trace).size)
-  await using server = await startLog({
+  await using server = await startServing({
     dataDir: join(recording.root, 'data'),
     env,
     ...(main === undefined ? {} : { main }),
   })
-  if (!(await server.ready())) throw new Error(`the recorded server did not start:\n${server.output()}`)
   oracle.vkey = server.vkey()
   const entries = entryWriter(`power ${seed}`, seed, 32, maxBytes)
   const load = { server, oracle, entries, producers: 8, stop: AbortSignal.timeout(120_000), each }
@@ -109,8 +108,7 @@ export const runPower = async (options: PowerOptions): Promise<Report> => {
     const at = cuts.events[cut.at - 1]?.end ?? 0
     await using server = await startLog({ dataDir: join(image, 'data'), ...(main === undefined ? {} : { main }) })
     if (!(await server.ready())) {
-      const what = `it did not start: ${server.output().trim().slice(0, 300)}`
-      if (oracle.knows({ at })) return [{ invariant: 'I1', what }]
+      if (oracle.knows({ at })) return [unstarted(server)]
       refusals['refused before anything was acknowledged']++
       return []
     }

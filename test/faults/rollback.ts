@@ -14,7 +14,7 @@ import { derivedSeed, type Random, seededRandom } from './random.ts'
 import { rememberingClient } from './remembers.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, startServing } from './server.ts'
 import { openCheckpoint } from './tree.ts'
 
 /** What is put back, and where the ledger lies: in the data folder, or outside and shared with a clone of the data. */
@@ -41,8 +41,7 @@ interface Run {
 
 const session = async (run: Run, dataDir: string, args: readonly string[], label: string): Promise<string> => {
   const { oracle, random, program } = run
-  await using server = await startLog({ dataDir, ...program, args })
-  if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
+  await using server = await startServing({ dataDir, ...program, args })
   oracle.vkey ||= server.vkey()
   const entries = entryWriter(`${label} ${run.seed}`, derivedSeed(run.seed, random.integer(0, 1000)))
   const each = random.integer(1, 40)

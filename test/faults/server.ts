@@ -111,3 +111,16 @@ export const startLog = async (options: LogOptions): Promise<LogProcess> => {
     },
   }
 }
+
+/** Starts a server and waits until it serves. Rejects, with its output, when it ends instead. */
+export const startServing = async (options: LogOptions): Promise<LogProcess> => {
+  const server = await startLog(options)
+  if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
+  return server
+}
+
+/** What a suite reports of a server that does not start again after what was done to it. */
+export const unstarted = (server: LogProcess): { readonly invariant: 'I1'; readonly what: string } => ({
+  invariant: 'I1',
+  what: `it does not start again: ${server.output().trim().slice(0, 300)}`,
+})

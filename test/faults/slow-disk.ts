@@ -11,7 +11,7 @@ import { append } from './load.ts'
 import { type Finding, Oracle } from './oracle.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { startLog } from './server.ts'
+import { startServing } from './server.ts'
 
 /** What to try. */
 export interface SlowDiskOptions {
@@ -30,8 +30,7 @@ export const runSlowDisk = async ({ runs, hangMs, seed, main }: SlowDiskOptions)
   writeFileSync(delay, '0')
   const oracle = new Oracle()
   const dataDir = join(scratch.path, 'data')
-  await using server = await startLog({ dataDir, env, ...(main === undefined ? {} : { main }) })
-  if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
+  await using server = await startServing({ dataDir, env, ...(main === undefined ? {} : { main }) })
   oracle.vkey = server.vkey()
   const figures = { 'not ready after ms': 0, 'answered after ms': 0 }
   const findings: (Finding & { experiment: string })[] = []

@@ -8,7 +8,7 @@ import { progress } from './parallel.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { startLog } from './server.ts'
+import { startLog, unstarted } from './server.ts'
 
 /** How often to stop. */
 export interface StopOptions {
@@ -27,7 +27,10 @@ export const runStop = async ({ stops, seed, main }: StopOptions): Promise<Repor
   const findings: (Finding & { experiment: string })[] = []
   for (let n = 0; n <= stops; n++) {
     await using server = await startLog(options)
-    if (!(await server.ready())) throw new Error(`the server did not start after stop ${n}:\n${server.output()}`)
+    if (!(await server.ready())) {
+      findings.push({ ...unstarted(server), experiment: `stop ${n}` })
+      break
+    }
     oracle.vkey ||= server.vkey()
     await settle(server, oracle)
     // The first and last time, and every tenth, because reading all of it takes longer each time.

@@ -11,7 +11,7 @@ import { inParallel, progress } from './parallel.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog } from './server.ts'
+import { type LogProcess, startLog, startServing, unstarted } from './server.ts'
 
 /** Which calls, and what may become of each; all of them may also be the last thing the process does. */
 const errorsOf = {
@@ -93,8 +93,7 @@ const survey = async (
   const log = join(folder, 'survey')
   const oracle = new Oracle()
   {
-    await using server = await startLog({ dataDir, ...main, env: oneThread, under: strace('-o', log) })
-    if (!(await server.ready())) throw new Error(`the surveyed server did not start:\n${server.output()}`)
+    await using server = await startServing({ dataDir, ...main, env: oneThread, under: strace('-o', log) })
     oracle.vkey = server.vkey()
     await work(server, oracle, 'survey')
     await server.end('SIGTERM')
@@ -182,10 +181,7 @@ export const runSyscalls = async ({ singles, pairs, seed, main, only }: SyscallO
 
   async function heal(dataDir: string, oracle: Oracle): Promise<readonly Finding[]> {
     await using server = await startLog({ dataDir, ...program })
-    if (!(await server.ready())) {
-      const what = `does not start after the fault: ${server.output().trim().slice(0, 300)}`
-      return [...oracle.takeReported(), { invariant: 'other', what }]
-    }
+    if (!(await server.ready())) return [...oracle.takeReported(), unstarted(server)]
     await settle(server, oracle)
     return await oracle.check(server.url)
   }
@@ -203,8 +199,7 @@ const mustStop = async (server: LogProcess, oracle: Oracle): Promise<void> => {
 /** A log that has been killed once, so that its start has records to recover. */
 const makeGolden = async (dataDir: string, seed: number, program: { readonly main?: string }): Promise<Oracle> => {
   const oracle = new Oracle()
-  await using server = await startLog({ dataDir, ...program })
-  if (!(await server.ready())) throw new Error(`the server did not start:\n${server.output()}`)
+  await using server = await startServing({ dataDir, ...program })
   oracle.vkey = server.vkey()
   const entries = entryWriter(`golden ${seed}`, derivedSeed(seed, 0))
   await runLoad({ server, oracle, entries, producers: 8, each: 40, stop: AbortSignal.timeout(30_000) })
