@@ -85,7 +85,7 @@ const check = (made: MemoryLog, store: LogStore, options: Partial<FsckOptions> =
   fsck(sourceOf(store), { vkey: made.vkey, ...options })
 
 describe('a whole log', () => {
-  const sizes = [0, 1, 255, 256, 257, 512, 1_000, 65_535, 65_536, 65_537, 70_000]
+  const sizes = [0, 1, 255, 256, 257, 512, 600, 65_536, 66_000]
 
   it.each(sizes)('of size %i passes as it is stored', async (size) => {
     const made = await logOf(size)
@@ -96,7 +96,7 @@ describe('a whole log', () => {
     expect(report.checkpoint).toEqual(made.checkpoint())
   })
 
-  it.each([0, 1, 256, 257, 1_000, 66_000])('of size %i passes as it is served', async (size) => {
+  it.each([0, 1, 256, 257, 600, 66_000])('of size %i passes as it is served', async (size) => {
     const made = await logOf(size)
     const report = await fsck(httpSource(httpResources({ url: LOG_URL, fetch: logFetch(made) })), { vkey: made.vkey })
     const hashes = [size, Math.floor(size / 256), Math.floor(size / 65_536)]
@@ -134,14 +134,21 @@ describe('a whole log', () => {
 
 describe('a damaged entry', () => {
   // 66,000: a full tile of level 1 stands over the first 65,536, and nothing that is stored over the rest.
-  it.each([0, 255, 256, 40_000, 65_535, 65_536, 65_791, 65_999])('is named: %i', async (index) => {
+  it.each([0, 40_000, 65_535, 65_536, 65_999])('is named: %i', async (index) => {
     const made = await logOf(66_000)
     const [entry] = await made.store.entries(index, index + 1)
-    for (const bad of [flipped(entry!, 0), entry!.slice(1), Uint8Array.of(...entry!, 0)]) {
-      const report = await check(made, withEntries(made.store, new Map([[index, bad]])))
-      expect(report.ok).toBe(false)
-      // The last, partial bundle has no tile in the store: there the index of leaf hashes points to it.
-      expect(report.problems[0]).toMatchObject({ kind: index < 65_792 ? 'entry' : 'key', at: index })
+    const report = await check(made, withEntries(made.store, new Map([[index, flipped(entry!, 0)]])))
+    expect(report.ok).toBe(false)
+    // The last, partial bundle has no tile in the store: there the index of leaf hashes points to it.
+    expect(report.problems[0]).toMatchObject({ kind: index < 65_792 ? 'entry' : 'key', at: index })
+  })
+
+  it('is named when it is shorter, longer or empty', async () => {
+    const made = await logOf(600)
+    const [entry] = await made.store.entries(7, 8)
+    for (const bad of [entry!.slice(1), Uint8Array.of(...entry!, 0), new Uint8Array(0)]) {
+      const report = await check(made, withEntries(made.store, new Map([[7, bad]])))
+      expect(report).toMatchObject({ count: 1, problems: [{ kind: 'entry', at: 7 }] })
     }
   })
 
@@ -171,15 +178,9 @@ describe('a damaged entry', () => {
 describe('a damaged tile', () => {
   it.each(['tile/0/000', 'tile/0/100', 'tile/0/255', 'tile/0/256', 'tile/1/000'])('is named: %s', async (path) => {
     const made = await logOf(66_000)
-    for (const at of [0, 4_000, 8_191]) {
-      const report = await check(
-        made,
-        withTiles(made.store, (here, tile) => (here === path ? flipped(tile, at) : tile)),
-      )
-      expect(report.problems).toEqual([
-        { kind: 'tile', at: path, message: expect.stringContaining(`hash ${Math.floor(at / 32)} `) },
-      ])
-    }
+    const bent = withTiles(made.store, (here, tile) => (here === path ? flipped(tile, 4_000) : tile))
+    const message = expect.stringContaining('hash 125 ')
+    expect((await check(made, bent)).problems).toEqual([{ kind: 'tile', at: path, message }])
     const gone = await check(
       made,
       withTiles(made.store, (here, tile) => (here === path ? undefined : tile)),
@@ -325,7 +326,7 @@ describe('a long check', () => {
     const indices: number[] = []
     await check(made, made.store, { onProgress: ({ index }) => indices.push(index) })
     expect(indices).toEqual([...Array.from({ length: 257 }, (_, i) => 256 * (i + 1)), 66_000])
-    for (const from of [1, 256, 10_000, 65_536, 65_900, 66_000, 99_000]) {
+    for (const from of [300, 65_536, 65_900, 99_000]) {
       const report = await check(made, made.store, { from })
       expect(report).toMatchObject({
         ok: true,
