@@ -8,10 +8,11 @@ import { nativeLibrary } from './build.ts'
 import { send } from './http.ts'
 import { append, type Outcome } from './load.ts'
 import { type Finding, Oracle } from './oracle.ts'
+import { progress } from './parallel.ts'
 import { derivedSeed, seededRandom } from './random.ts'
 import type { Report } from './report.ts'
 import { scratchFolder } from './scratch.ts'
-import { type LogProcess, startLog, startServing } from './server.ts'
+import { type LogOptions, type LogProcess, startLog, startServing } from './server.ts'
 
 /** What to try. */
 export interface ClockOptions {
@@ -23,91 +24,121 @@ export interface ClockOptions {
 
 const day = 86_400
 const year = 365 * day
-/** Jumps in seconds from the true time. */
-const jumps = [0, 0, 1, -1, 60, -60, 3600, -3600, day, -day, year, -year, 10 * year, -10 * year]
+/** Jumps in seconds from the time of the newest head; most of those that stay are small, or the first would be the last. */
+const jumps = [0, 0, 1, 1, 2, 60, 3600, day, year, -1, -60, -3600, -day, -year, -10 * year]
 
 /** How far the clock may be behind the newest head before appends are refused; sooner, time goes on a millisecond a head. */
 const toleranceSeconds = 1
+/** Between setting the clock and the append some time passes. */
+const slackSeconds = 1
 
 interface TreeHead {
   readonly size: number
   readonly timestamp: number
 }
 
-const treeHead = async (server: LogProcess): Promise<TreeHead | undefined> => {
-  const { status, body } = await send(`${server.url}/ct/v1/get-sth`)
-  if (status !== 200) return undefined
+const readTreeHead = async (server: LogProcess): Promise<TreeHead> => {
+  const { body } = await send(`${server.url}/ct/v1/get-sth`)
   const { tree_size: size, timestamp } = JSON.parse(body.toString()) as { tree_size: number; timestamp: number }
   return { size, timestamp }
 }
 
-/** Jumps about, appending after each jump, and restarting now and then. */
-export const runClock = async ({ runs, seed, main }: ClockOptions): Promise<Report> => {
-  const figures = { jumps: 0, acked: 0, 'refused for the clock': 0, 'starts refused for the clock': 0, 'tree heads': 0 }
-  const findings: (Finding & { experiment: string })[] = []
-  for (let n = 0; n < runs; n++) await series(n)
-  return { suite: 'clock', seed, experiments: figures.jumps, figures, findings }
+/** One log and its clock. */
+class Series {
+  readonly #options: LogOptions
+  readonly #clockFile: string
+  readonly #figures: Figures
+  readonly oracle = new Oracle()
+  /** The offset at which the newest head was made, and that head. */
+  #newest = 0
+  #last: TreeHead = { size: -1, timestamp: 0 }
 
-  async function series(n: number): Promise<void> {
+  constructor(folder: string, program: { readonly main?: string }, figures: Figures) {
+    this.#clockFile = join(folder, 'offset')
+    const env = { LD_PRELOAD: nativeLibrary('clock'), CLOCK_FILE: this.#clockFile }
+    this.#options = { dataDir: join(folder, 'data'), env, ...program }
+    this.#figures = figures
+    this.set(0)
+  }
+
+  /** Sets the clock relative to the time of the newest head. */
+  set(jump: number): void {
+    writeFileSync(this.#clockFile, String(this.#newest + jump))
+  }
+
+  async start(): Promise<LogProcess> {
+    this.set(0)
+    const server = await startServing(this.#options)
+    this.oracle.vkey = server.vkey()
+    return server
+  }
+
+  /** Sets the clock and appends: taken when the clock is ahead, refused when it is behind, and heads stay in order. */
+  async jump(server: LogProcess, jump: number): Promise<void> {
+    this.set(jump)
+    this.#figures.jumps++
+    const outcome = await append(server, this.oracle, Buffer.from(`clock ${this.#clockFile} ${this.#figures.jumps}`))
+    if (outcome === 'acked') this.#figures.acked++
+    if (outcome === 'refused') this.#figures['refused for the clock']++
+    if (!this.#allowed(jump).includes(outcome)) this.#report(`an append with the clock set ${jump} s: ${outcome}`)
+    if (outcome === 'acked') this.#newest += Math.max(0, jump)
+    const head = await readTreeHead(server)
+    const isLater =
+      head.size > this.#last.size ? head.timestamp > this.#last.timestamp : head.timestamp >= this.#last.timestamp
+    if (!isLater) this.#report(`tree head ${JSON.stringify(head)} after ${JSON.stringify(this.#last)}`)
+    this.#last = head
+  }
+
+  #allowed(jump: number): readonly Outcome[] {
+    if (jump >= 0) return ['acked']
+    return this.#isBehind(jump) ? ['refused'] : ['acked', 'refused']
+  }
+
+  #isBehind(jump: number): boolean {
+    return -jump > toleranceSeconds + slackSeconds
+  }
+
+  /** Starts with the clock set by `jump`: refused by name when that is behind the newest head. */
+  async startAt(jump: number): Promise<void> {
+    if (!this.#isBehind(jump)) return
+    this.set(jump)
+    await using early = await startLog(this.#options)
+    if (await early.ready()) this.#report(`it started with the clock set ${jump} s`)
+    else if (!/^treehead: clock: /m.test(early.output()))
+      this.#report(`refused, but not for the clock: ${early.output()}`)
+    else this.#figures['starts refused for the clock']++
+  }
+
+  #report(what: string): void {
+    this.oracle.report({ invariant: 'I6', what })
+  }
+}
+
+const newFigures = () => ({ jumps: 0, acked: 0, 'refused for the clock': 0, 'starts refused for the clock': 0 })
+type Figures = ReturnType<typeof newFigures>
+
+/** Runs series of twelve jumps, appending after each jump, and restarting after one in three. */
+export const runClock = async ({ runs, seed, main }: ClockOptions): Promise<Report> => {
+  const figures = newFigures()
+  const findings: (Finding & { experiment: string })[] = []
+  for (let n = 0; n < runs; n++) {
     using scratch = scratchFolder('clock')
     const random = seededRandom(derivedSeed(seed, n))
-    const file = join(scratch.path, 'offset')
-    const env = { LD_PRELOAD: nativeLibrary('clock'), CLOCK_FILE: file }
-    const options = { dataDir: join(scratch.path, 'data'), env, ...(main === undefined ? {} : { main }) }
-    const oracle = new Oracle()
-    let newest = 0
-    let last: TreeHead = { size: -1, timestamp: 0 }
-    const set = (offset: number): void => writeFileSync(file, String(offset))
-    set(0)
-    const report = (what: string): void => oracle.report({ invariant: 'I6', what })
-
-    const appendAt = async (server: LogProcess, offset: number): Promise<void> => {
-      figures.jumps++
-      const outcome = await append(server, oracle, Buffer.from(`clock ${n} ${figures.jumps}`))
-      if (outcome === 'acked') figures.acked++
-      if (outcome === 'refused') figures['refused for the clock']++
-      const want: readonly Outcome[] =
-        offset >= newest ? ['acked'] : newest - offset > toleranceSeconds + 1 ? ['refused'] : ['acked', 'refused']
-      if (!want.includes(outcome))
-        report(`an append with the clock ${offset - newest} s off the newest head: ${outcome}`)
-      if (outcome === 'acked') newest = Math.max(newest, offset)
-      await compare(server)
-    }
-    const compare = async (server: LogProcess): Promise<void> => {
-      const head = await treeHead(server)
-      if (head === undefined) return
-      figures['tree heads']++
-      const isLater = head.size > last.size ? head.timestamp > last.timestamp : head.timestamp >= last.timestamp
-      if (!isLater) report(`tree head ${head.size} is of ${head.timestamp}, head ${last.size} of ${last.timestamp}`)
-      last = head
-    }
-
-    await using first = await startServing(options)
-    let server: LogProcess = first
-    oracle.vkey = server.vkey()
+    const series = new Series(scratch.path, main === undefined ? {} : { main }, figures)
+    let server = await series.start()
     for (let step = 0; step < 12; step++) {
-      const offset = random.pick(jumps)
-      set(offset)
-      await appendAt(server, offset)
+      const jump = random.pick(jumps)
+      await series.jump(server, jump)
       if (random.next() < 0.7) continue
       await server.end('SIGTERM')
-      if (newest - offset > toleranceSeconds + 1) await refusesToStart(offset)
-      set(newest)
-      server = await startServing(options)
-      await compare(server)
+      await series.startAt(jump)
+      server = await series.start()
     }
-    set(newest)
-    await appendAt(server, newest)
-    const found = await oracle.check(server.url)
-    for (const finding of found) findings.push({ ...finding, experiment: `series ${n}` })
+    await series.jump(server, 0)
+    for (const finding of await series.oracle.check(server.url))
+      findings.push({ ...finding, experiment: `series ${n}` })
     await server.end('SIGKILL')
-
-    async function refusesToStart(offset: number): Promise<void> {
-      await using early = await startLog(options)
-      const started = await early.ready()
-      if (started) report(`it started with the clock ${newest - offset} s behind its newest head`)
-      else if (!/treehead: clock: /.test(early.output())) report(`refused, but not for the clock: ${early.output()}`)
-      else figures['starts refused for the clock']++
-    }
+    progress(`clock ${n + 1}/${runs}, ${findings.length} broken promises`)
   }
+  return { suite: 'clock', seed, experiments: figures.jumps, figures, findings }
 }
