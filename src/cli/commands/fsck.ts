@@ -10,7 +10,7 @@ import { openLedgerFile } from '../../log/ledger.node.ts'
 import { fsck } from '../../monitor/fsck.ts'
 import type { FsckReport, Problem } from '../../monitor/fsck-report.ts'
 import { type FsckSource, httpSource, storeSource } from '../../monitor/fsck-source.ts'
-import { decodeUtf8, readUint64 } from '../../primitives/bytes.ts'
+import { decodeUtf8, equalBytes, readUint64 } from '../../primitives/bytes.ts'
 import { TlogError } from '../../primitives/error.ts'
 import { HASH_SIZE } from '../../primitives/hash.ts'
 import type { LogStore } from '../../storage/storage.ts'
@@ -133,6 +133,7 @@ const keysOf = (store: LogStore) => ({
     const values = await store.lookup(keys)
     return values.map((value) => (value?.length === 8 ? readUint64(value) : undefined))
   },
+  isSameKey: (a: Uint8Array, b: Uint8Array) => equalBytes(leafKey(a), leafKey(b)),
 })
 
 const linesOf = ({ ok, size, checked, count, problems }: FsckReport): string => {
