@@ -1,5 +1,5 @@
 /** Ed25519: the published vectors, and the same verdict from both providers on everything that is crafted to split them. */
-import { createHash, createPublicKey, verify } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { Point } from '@noble/ed25519'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -34,10 +34,13 @@ const forge = (r: bigint, encodedR: Uint8Array, a: bigint, encodedA: Uint8Array,
   return Buffer.concat([encodedR, little(mod(r + k * a))])
 }
 
-/** What OpenSSL says about a key nobody vetted. */
-const unvetted = (signature: Uint8Array, key: Uint8Array) => {
-  const der = Buffer.concat([decodeHex('302a300506032b6570032100'), key])
-  return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
+/** Whether R is, byte for byte, the encoding of [S]B − [k]A: all that a verifier checks who vets neither key nor R. */
+const equationHolds = (signature: Uint8Array, key: Uint8Array) => {
+  const encodedR = signature.subarray(0, 32)
+  const k = mod(fromLittle(sha512(encodedR, key, message)))
+  const kA = Point.fromBytes(key, true).multiply(k, false)
+  const sB = Point.BASE.multiply(fromLittle(signature.subarray(32)), false)
+  return Buffer.compare(sB.add(kA.negate()).toBytes(), encodedR) === 0
 }
 
 const T8 = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
@@ -128,33 +131,33 @@ describe.each(providers)('Ed25519 by $ed25519Provider', ({ ed25519PublicKey, sig
     for (const encoded of smallOrder) {
       expect(verifyEd25519(forge(0n, encoded, a, publicKey), message, publicKey)).toBe(false)
     }
-    // OpenSSL alone accepts the identity, of which no honest signer knows the logarithm 0.
-    expect(unvetted(forge(0n, Point.ZERO.toBytes(), a, publicKey), publicKey)).toBe(true)
+    // No honest signer knows the logarithm 0 of the identity. Node 24's own crypto refuses it, that of 20 and 22 does not.
+    expect(equationHolds(forge(0n, Point.ZERO.toBytes(), a, publicKey), publicKey)).toBe(true)
   })
 
   it('refuses keys of small order in all 14 encodings, also for messages where the equation holds', () => {
-    let openssl = 0
+    let held = 0
     for (const encoded of smallOrder) {
       for (const r of [1n, 2n, 3n, 5n, 7n, 11n, 13n, 17n]) {
         const signature = forge(r, Point.BASE.multiply(r).toBytes(), 0n, encoded)
-        if (unvetted(signature, encoded)) openssl++
+        if (equationHolds(signature, encoded)) held++
         expect(verifyEd25519(signature, message, encoded)).toBe(false)
       }
     }
-    expect(openssl).toBeGreaterThan(8)
+    expect(held).toBeGreaterThan(8)
   })
 
   it('refuses keys of mixed order, also where the equation holds without the cofactor', () => {
-    let openssl = 0
+    let held = 0
     for (const point of torsion.slice(1)) {
       const mixed = A.add(point).toBytes()
       for (let r = 1n; r <= 24n; r++) {
         const signature = forge(r, Point.BASE.multiply(r).toBytes(), a, mixed)
-        if (unvetted(signature, mixed)) openssl++
+        if (equationHolds(signature, mixed)) held++
         expect(verifyEd25519(signature, message, mixed)).toBe(false)
       }
     }
-    expect(openssl).toBeGreaterThan(8)
+    expect(held).toBeGreaterThan(8)
   })
 })
 
