@@ -24,15 +24,18 @@ const readIncoming = (incoming: IncomingMessage, limit: number): Promise<Uint8Ar
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
-    incoming.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       length += chunk.length
       if (length <= limit) chunks.push(chunk)
       else {
-        // The rest is left unread: what follows on this connection cannot be told from it, so it will be closed.
-        incoming.pause()
+        // The rest is read and thrown away, up to the adapter's own limit of half a second: a connection that is closed
+        // with bytes unread is reset, and the answer with it.
+        incoming.off('data', take).resume()
+        chunks.length = 0
         reject(tooLarge(limit))
       }
-    })
+    }
+    incoming.on('data', take)
     incoming.on('end', () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     )

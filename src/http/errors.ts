@@ -40,8 +40,6 @@ export const answerError = (error: unknown, c: Context, report: (error: unknown)
   const status = statusOf[error.code]
   if (status >= 500) report(error)
   if (status === 429 || status === 503) c.header('Retry-After', String(retryAfterSeconds()))
-  // What is left of the body cannot be told from the next request.
-  if (status === 413) c.header('Connection', 'close')
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
   c.header('Cache-Control', 'no-store')
   for (const [name, value] of Object.entries(standardHeaders)) c.header(name, value)

@@ -117,7 +117,7 @@ const errors: Readonly<Record<string, { readonly description: string; readonly e
   },
   404: { description: 'What was asked for is not there, or not yet.', example: 'out_of_range: size 9 is over 7\n' },
   413: {
-    description: 'The body, an entry or a batch is over its limit. Nothing was changed, and the connection is closed.',
+    description: 'The body, an entry or a batch is over its limit. Nothing was changed.',
     example: 'too_large: want a body of at most 65535 bytes\n',
   },
   422: {

@@ -1,6 +1,7 @@
 /** A real socket for the app: limits against slow and greedy clients, and a stop that answers what it has taken. */
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { TlogError } from '../primitives/error.ts'
@@ -48,10 +49,29 @@ export const serve = async (
   })
   // For clients that send quickly and then do not read.
   server.timeout = 2 * requestTimeoutMs
+  server.on('clientError', answerClientError)
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return { url: `http://${name}:${address.port}`, stop: (graceMs) => stop(server, graceMs) }
+}
+
+/** What is not HTTP gets its answer here, in the form of all other errors. */
+const answerClientError = (error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: ServerResponse }): void => {
+  // After a whole request that is still being answered, a 400 would be taken for that answer, though the entry may go in.
+  if (!socket.writable || socket._httpMessage?.req.complete === true) {
+    socket.destroy()
+    return
+  }
+  const [status, line] = clientErrors[error.code ?? ''] ?? ['400 Bad Request', 'malformed: want an HTTP/1.1 request']
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n`
+  socket.end(`${head}Content-Length: ${line.length + 1}\r\n\r\n${line}\n`)
+}
+
+const clientErrors: Readonly<Record<string, readonly [status: string, line: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'too_large: want headers of at most 16384 bytes'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Payload Too Large', 'too_large: chunk extensions are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'malformed: the request took too long to arrive'],
 }
 
 const listen = (server: Server, host: string, port: number): Promise<void> =>
