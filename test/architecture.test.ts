@@ -31,7 +31,6 @@ const rules: Architecture = {
     '@noble/hashes': ['primitives'],
     '@noble/post-quantum': ['primitives'],
     level: ['storage'],
-    'cbor-x': ['http'],
     hono: ['http'],
     '@hono/node-server': ['http'],
     pino: ['http'],
