@@ -1,5 +1,5 @@
 /** Backup: a verified copy of a log in a folder, in the layout of c2sp.org/tlog-tiles, made while the log grows. */
-import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeadKeeper } from '../client/heads.ts'
 import { prefetch } from '../client/prefetch.ts'
@@ -73,7 +73,7 @@ export const backup = async (options: BackupOptions): Promise<BackupReport> => {
   await copy.syncFolders()
   await writeFileSynced(join(folder, CHECKPOINT), checkpoint.bytes)
   await syncFolder(folder)
-  if (previous !== undefined) await dropPartials(folder, previousSize, tree.size)
+  await dropPartials(folder, previousSize, tree.size)
   return { checkpoint, previousSize, written: copy.written, kept: copy.kept }
 }
 
@@ -219,17 +219,22 @@ const countOf = (size: number): number => {
   return [0, ...levels].reduce((sum, level) => sum + Math.ceil(hashesAt(level, size) / TILE_WIDTH), 0)
 }
 
-/** Drops the partial tiles of the earlier checkpoint, which this one has no use for. */
+/**
+ * Drops what this checkpoint has no use for: the partial tiles of the earlier one, and of heads in between whose backup
+ * was interrupted.
+ */
 const dropPartials = async (folder: string, previousSize: number, size: number): Promise<void> => {
-  const levels = Array.from({ length: tileLevels(previousSize) }, (_, level) => level)
+  const levels = Array.from({ length: tileLevels(size) }, (_, level) => level)
   for (const level of ['entries', ...levels] as const) {
-    const index = Math.floor((level === 'entries' ? previousSize : hashesAt(level, previousSize)) / TILE_WIDTH)
-    const width = tileWidth({ level, index }, previousSize)
-    if (width === 0 || width === tileWidth({ level, index }, size)) continue
-    const path = join(folder, formatTilePath({ level, index, width }))
-    await rm(path, { force: true })
-    // Refused while another width is in it.
-    await rmdir(dirname(path)).catch(() => {})
+    const hashes = (at: number): number => (level === 'entries' ? at : hashesAt(level, at))
+    for (let index = Math.floor(hashes(previousSize) / TILE_WIDTH); index * TILE_WIDTH <= hashes(size); index++) {
+      const partials = dirname(join(folder, formatTilePath({ level, index, width: 1 })))
+      const wanted = String(tileWidth({ level, index }, size))
+      const names = await readdir(partials).catch(() => [])
+      for (const name of names) if (name !== wanted) await rm(join(partials, name), { force: true })
+      // Refused while the one that is wanted is in it.
+      if (names.length > 0) await rmdir(partials).catch(() => {})
+    }
   }
 }
 
@@ -245,9 +250,12 @@ const isThere = async (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Writes a file that is whole when it has its name. The name itself is synced with its folder, later. */
+/**
+ * Writes a file that is whole when it has its name. The name itself is synced with its folder, later. What an interrupted
+ * run left unfinished is written over, so nothing piles up; two backups into one folder at once are not for this.
+ */
 const writeFileSynced = async (path: string, bytes: Uint8Array): Promise<void> => {
-  const unfinished = `${path}.unfinished-${process.pid}`
+  const unfinished = `${path}.unfinished`
   const file = await open(unfinished, 'w', 0o644)
   try {
     await file.writeFile(bytes)
