@@ -1,11 +1,12 @@
 /** A real socket for the app: limits against slow and greedy clients, and a stop that answers what it has taken. */
-import type { Server, ServerResponse } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { TlogError } from '../primitives/error.ts'
 import type { Env } from './body.ts'
+import { standardHeaders } from './headers.ts'
 
 /** Where to listen and how patient to be. */
 export interface ServeOptions {
@@ -31,17 +32,15 @@ export const serve = async (
   app: Hono<Env>,
   { host, port, maxConnections = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 }: ServeOptions,
 ): Promise<Listening> => {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: {
-      // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: 30_000,
-      connectionsCheckingInterval: Math.min(5_000, headersTimeoutMs / 2),
-      maxHeaderSize: 16_384,
-    },
-  }) as Server
+  const options = {
+    // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: 30_000,
+    connectionsCheckingInterval: Math.min(5_000, headersTimeoutMs / 2),
+    maxHeaderSize: 16_384,
+  }
+  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError }))
   server.maxConnections = maxConnections
   // Once the server is stopping, every answer is the last of its connection; else a busy client would keep it for ever.
   server.prependListener('request', (_, response) => {
@@ -54,6 +53,15 @@ export const serve = async (
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return { url: `http://${name}:${address.port}`, stop: (graceMs) => stop(server, graceMs) }
+}
+
+/** A request whose Host or path is no part of a URL never reaches the app. */
+const answerRequestError = (error: unknown): Response => {
+  const [line, status] =
+    error instanceof RequestError
+      ? ['malformed: want a Host and a path that make a URL\n', 400]
+      : ['internal: the server failed\n', 500]
+  return new Response(line, { status, headers: { ...standardHeaders, 'Content-Type': 'text/plain; charset=utf-8' } })
 }
 
 /** What is not HTTP gets its answer here, in the form of all other errors. */

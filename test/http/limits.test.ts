@@ -143,7 +143,7 @@ describe('bodies', () => {
     const before = await size()
     const answer = await fetch(`${server.url}${path}`, {
       method: 'POST',
-      body,
+      body: Uint8Array.from(body),
       headers: {
         authorization: `Bearer ${server.token}`,
         'content-digest': digest ?? '',
