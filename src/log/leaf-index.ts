@@ -38,6 +38,8 @@ export type Lookup =
   | { readonly kind: 'absent' }
   | { readonly kind: 'taken' }
 
+const ABSENT: Lookup = { kind: 'absent' }
+
 /** Looks leaves up, 32 bytes each in one array. A hit counts only when the tree has the same hash at that index. */
 export const findLeaves = async (
   store: LogStore,
@@ -51,9 +53,7 @@ export const findLeaves = async (
   for (const [i, value] of values.entries()) {
     // Awaited only for hits, because most leaves of a batch are new and each await is a turn of the queue.
     lookups.push(
-      value === undefined
-        ? { kind: 'absent' }
-        : await check(tree, leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), value),
+      value === undefined ? ABSENT : await check(tree, leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), value),
     )
   }
   return lookups

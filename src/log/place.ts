@@ -1,6 +1,7 @@
 /** Placement: which entries of a batch are new, and which index each one gets. */
 import { HASH_SIZE } from '../primitives/hash.ts'
 import type { Change } from '../storage/storage.ts'
+import { firstEqual } from './first-equal.ts'
 import { type Lookup, leafRow } from './leaf-index.ts'
 
 /** Where the entries of a batch go. */
@@ -14,9 +15,16 @@ export interface Placement {
 }
 
 /** Every entry is new: for logs that allow duplicates, which keep no index of leaves. */
-export const placeAll = (size: number, count: number): Placement => {
-  const fresh = Array.from({ length: count }, (_, i) => i)
-  return { indices: fresh.map((i) => size + i), fresh, rows: [] }
+export const placeAll = (size: number, count: number): Placement => ({
+  indices: countUp(size, count),
+  fresh: countUp(0, count),
+  rows: [],
+})
+
+const countUp = (from: number, count: number): readonly number[] => {
+  const numbers: number[] = []
+  for (let i = 0; i < count; i++) numbers.push(from + i)
+  return numbers
 }
 
 /**
@@ -24,24 +32,21 @@ export const placeAll = (size: number, count: number): Placement => {
  * for each entry.
  */
 export const placeOnce = (size: number, leafHashes: Uint8Array, lookups: readonly Lookup[]): Placement => {
-  const seen = new Map<string, number>()
+  const first = firstEqual(leafHashes)
   const indices: number[] = []
   const fresh: number[] = []
   const rows: Change[] = []
   for (const [i, lookup] of lookups.entries()) {
-    const leafHash = leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)
-    const name = String.fromCharCode(...leafHash)
-    const known = lookup.kind === 'found' ? lookup.index : seen.get(name)
+    const known = lookup.kind === 'found' ? lookup.index : indices[first[i] ?? i]
     if (known !== undefined) {
       indices.push(known)
       continue
     }
     const index = size + fresh.length
-    seen.set(name, index)
     indices.push(index)
     fresh.push(i)
     // A taken key stays with the leaf that had it first.
-    if (lookup.kind === 'absent') rows.push(leafRow(leafHash, index))
+    if (lookup.kind === 'absent') rows.push(leafRow(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), index))
   }
   return { indices, fresh, rows }
 }

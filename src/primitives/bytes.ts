@@ -39,9 +39,13 @@ export const decodeUtf8 = (bytes: Uint8Array): string => {
 /** Writes `value` (0 to 2^53−1) as eight big-endian bytes at `offset`. Throws RangeError for other numbers. */
 export const writeUint64 = (into: Uint8Array, value: number, offset = 0): void => {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`want an integer from 0 to 2^53-1, got ${value}`)
-  const view = new DataView(into.buffer, into.byteOffset, into.byteLength)
-  view.setUint32(offset, Math.floor(value / 2 ** 32))
-  view.setUint32(offset + 4, value % 2 ** 32)
+  if (offset + 8 > into.length) throw new RangeError(`want 8 bytes at ${offset} of ${into.length}`)
+  // No DataView: making one takes ten times as long as the eight bytes.
+  let rest = value
+  for (let at = offset + 7; at >= offset; at--) {
+    into[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
 }
 
 /** Eight big-endian bytes holding `value` (0 to 2^53−1). */
@@ -55,8 +59,8 @@ export const encodeUint64 = (value: number): Uint8Array => {
 export const readUint64 = (from: Uint8Array, offset = 0): number => {
   if (from.length < offset + 8)
     throw new TlogError('malformed', `want 8 bytes at ${offset}, got ${from.length - offset}`)
-  const view = new DataView(from.buffer, from.byteOffset, from.byteLength)
-  const value = view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4)
+  let value = 0
+  for (let at = offset; at < offset + 8; at++) value = value * 256 + (from[at] ?? 0)
   if (!Number.isSafeInteger(value)) throw new TlogError('malformed', 'integer is over 2^53-1')
   return value
 }
