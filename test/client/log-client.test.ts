@@ -262,6 +262,19 @@ describe('two histories under one key', () => {
     await expect(client.entry(0)).rejects.toSatisfy(isTlogError)
   })
 
+  it('leave no trace: the client goes on with the first', async () => {
+    const [first, second] = await fork(5, [600, 900])
+    let served = first
+    const client = clientOf(first, { fetch: (input, init) => logFetch(served)(input, init) })
+    await client.checkpoint()
+    served = second
+    await expect(client.checkpoint()).rejects.toThrow(InconsistentError)
+    await first.append(numbered(600, 1_100, 'branch 0'))
+    served = first
+    expect((await client.checkpoint()).checkpoint.size).toBe(1_100)
+    expect(text(await client.entry(700))).toBe('branch 0 700')
+  })
+
   it('are refused without evidence when the log hides the tiles', async () => {
     const [first, second] = await fork(300, [700, 310])
     const store = memoryStore()

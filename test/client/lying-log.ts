@@ -88,7 +88,7 @@ export const world = async (shared: number, sizes: readonly [readonly number[], 
   return {
     mine: [await branch(sizes[0], entry('left')), await branch(sizes[1], entry('right'))],
     others: [
-      await branch(sizes[0], entry('left'), { origin: 'log.example/other' }),
+      await branch(sizes[0], entry('other'), { origin: 'log.example/other' }),
       await branch(sizes[0], entry('stranger'), { seed: 9 }),
     ],
   }
@@ -107,7 +107,8 @@ export interface Liar {
 /** A `fetch` that answers as the liar does. */
 export const lyingFetch = ({ random, world: { mine, others }, lies, restless }: Liar): typeof fetch => {
   const move = () => {
-    const history = random.pick(mine)
+    // Sometimes it is wholly another log, which is a lie that fits together.
+    const history = random.pick(random.next() < lies ? others : mine)
     return { history, head: random.pick(history.heads) }
   }
   let now = move()
