@@ -1,4 +1,5 @@
 /** `treehead tail`: follows the entries of a log. */
+import { setMaxListeners } from 'node:events'
 import { Command } from 'commander'
 import { pause } from '../../client/http.ts'
 import type { LogClient, LogEntry } from '../../client/log-client.ts'
@@ -59,6 +60,8 @@ const run = async (flags: TailFlags): Promise<void> => {
   const state = await openTailState(flags.state, origin)
   const client = connect(flags.url, trust, { store: state })
   const stop = new AbortController()
+  // Every request under way listens to it; Node would take more than ten for a leak.
+  setMaxListeners(0, stop.signal)
   // Once: a second interrupt ends the process the hard way.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const put = (entry: LogEntry): Promise<void> => print(flags.json ? entryLine(entry) : rawLine(entry))
