@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { goTool } from '../../test/interop/go-tools.ts'
-import { readProcess } from './proc.ts'
+import { readProcess } from '../proc.ts'
 
 /** A log to race, however it was started. */
 export interface RunningLog {

@@ -7,13 +7,14 @@
  * fsck must vouch for the whole log, since a fast log that lost something is not a result. Both make entries durable
  * (fsync) before they answer.
  */
-import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fsck } from '../../test/interop/go-tools.ts'
 import { startPosixLog } from '../../test/interop/posix.ts'
 import { repositoryRoot } from '../../test/support/root.ts'
 import { startServer } from '../../test/support/server.ts'
+import { syncMs } from '../disk.ts'
 import { circumstances, format, median, printTable, writeResults } from '../support.ts'
 import { checkpointSize, type Load, type Result, type RunningLog, race } from './load.ts'
 
@@ -65,22 +66,6 @@ const oneRace = async (name: string): Promise<Result> => {
   }
 }
 
-/** The median time of one 4 KiB write with fdatasync where the logs lie, in milliseconds. */
-const syncMs = (): number => {
-  const file = join(scratch, 'sync-probe')
-  const fd = openSync(file, 'w')
-  const block = new Uint8Array(4096)
-  const times = Array.from({ length: 100 }, () => {
-    const start = performance.now()
-    writeSync(fd, block)
-    fdatasyncSync(fd)
-    return performance.now() - start
-  })
-  closeSync(fd)
-  rmSync(file)
-  return median(times)
-}
-
 const figures: readonly (readonly [string, (result: Result) => number])[] = [
   ['appends/s', (r) => r.appendsPerSecond],
   ['answer p50 (ms)', (r) => r.answerMs.p50],
@@ -99,7 +84,7 @@ const names = values.only === undefined ? Object.keys(starters) : [values.only]
 const results = new Map<string, Result[]>(names.map((name) => [name, []]))
 const rounds = Number(values.rounds)
 const { cpu, cores, memoryGiB, node } = circumstances()
-const fdatasyncMs = syncMs()
+const fdatasyncMs = syncMs(scratch)
 console.log(
   `${cores} x ${cpu}, ${memoryGiB} GiB, Node ${node}; a 4 KiB write with fdatasync: ${fdatasyncMs.toFixed(2)} ms`,
 )
