@@ -43,7 +43,12 @@ const readAll = async (url: string, golden: Golden): Promise<Reading> => {
     if (status === 200 && !body.equals(want)) findings.push({ invariant: 'I5', what: `wrong bytes served at ${path}` })
     else if (status !== undefined && status < 500 && status !== 200) {
       findings.push({ invariant: 'I5', what: `${path} is answered ${status}, as if it had never been` })
-    } else if (status !== 200) words.push(`${status ?? error} ${body.toString().trim()}`)
+    } else if (status !== 200) {
+      words.push(`${status ?? error} ${body.toString().trim()}`)
+      // `internal` is what the server says when it does not know what happened to it.
+      if (!/^(?:corrupt|io): /.test(body.toString()))
+        findings.push({ invariant: 'other', what: `${path}: ${words.at(-1)}` })
+    }
   }
   const { entries } = golden
   for (const [index, width] of widths(entries.length).entries()) {

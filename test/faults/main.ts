@@ -1,15 +1,15 @@
-/** The fault suites as programs: which one, how many experiments, which seed; prints the report, exit code 1 for findings. */
+/** The fault suites as programs: which one, of which kinds, how often, which seed; prints reports, exits with 1 for findings. */
 import { parseArgs } from 'node:util'
-import { runBitflip } from './bitflip.ts'
+import { flipKinds, runBitflip } from './bitflip.ts'
 import { runClock } from './clock.ts'
-import { runDiskFull } from './disk-full.ts'
+import { diskKinds, runDiskFull } from './disk-full.ts'
 import { runFiles } from './files.ts'
 import { runKill } from './kill.ts'
 import { mutant } from './mutants.ts'
 import { runOom } from './oom.ts'
 import { runPower } from './power.ts'
 import { formatReport, type Report } from './report.ts'
-import { runRollback } from './rollback.ts'
+import { rollbackKinds, runRollback } from './rollback.ts'
 import { runSlowDisk } from './slow-disk.ts'
 import { runStop } from './stop.ts'
 import { runSyscalls } from './syscalls.ts'
@@ -18,8 +18,15 @@ interface Suite {
   readonly about: string
   /** Experiments when --count is not given: the figure that the suite promises. */
   readonly count: number
-  run(count: number, seed: number): Promise<readonly Report[]>
+  /** `kinds` is the wish for some kinds only, by parts of their names. */
+  run(count: number, seed: number, kinds: readonly string[]): Promise<readonly Report[]>
 }
+
+/** True for the kinds that were asked for, which without a wish are all. */
+const named =
+  (wishes: readonly string[]) =>
+  (kind: string): boolean =>
+    wishes.length === 0 || wishes.some((wish) => kind.includes(wish))
 
 const suites: Readonly<Record<string, Suite>> = {
   kill: {
@@ -44,12 +51,15 @@ const suites: Readonly<Record<string, Suite>> = {
   'disk-full': {
     about: 'full disks of four kinds',
     count: 50,
-    run: async (runs, seed) => [await runDiskFull({ runs, seed })],
+    run: async (runs, seed, kinds) => [await runDiskFull({ runs, seed, kinds: diskKinds.filter(named(kinds)) })],
   },
   bitflip: {
     about: 'one flipped bit in every kind of row and file, so many of each kind',
     count: 200,
-    run: async (each, seed) => [await runBitflip({ each, seed })],
+    run: async (each, seed, kinds) => [
+      await runBitflip({ each, seed, kinds: flipKinds.filter(named(kinds)) }),
+      await runBitflip({ each, seed, kinds: ['entries', 'tile', 'index'], cold: true }),
+    ],
   },
   files: {
     about: 'files of the database and the ledger deleted, cut, zeroed or replaced by older ones, so many of each',
@@ -59,7 +69,7 @@ const suites: Readonly<Record<string, Suite>> = {
   rollback: {
     about: 'an older database, ledger or both restored, and clones of a running log',
     count: 200,
-    run: async (runs, seed) => [await runRollback({ runs, seed })],
+    run: async (runs, seed, kinds) => [await runRollback({ runs, seed, kinds: rollbackKinds.filter(named(kinds)) })],
   },
   clock: {
     about: 'series of twelve jumps of the wall clock',
@@ -87,15 +97,15 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { count: { type: 'string' }, seed: { type: 'string' } },
 })
-const [name = ''] = positionals
+const [name = '', ...kinds] = positionals
 const suite = suites[name]
 if (suite === undefined) {
   const list = Object.entries(suites).map(([key, { about, count }]) => `  ${key.padEnd(10)} ${about} (${count})`)
-  console.error(`usage: node test/faults/run.mjs SUITE [--count N] [--seed N]\n${list.join('\n')}`)
+  console.error(`usage: node test/faults/run.mjs SUITE [KIND...] [--count N] [--seed N]\n${list.join('\n')}`)
   process.exitCode = 2
 } else {
   const seed = Number(values.seed ?? 1)
-  const reports = await suite.run(Number(values.count ?? suite.count), seed)
+  const reports = await suite.run(Number(values.count ?? suite.count), seed, kinds)
   console.log(reports.map(formatReport).join('\n'))
   process.exitCode = reports.some(({ findings }) => findings.length > 0) ? 1 : 0
 }
