@@ -40,7 +40,8 @@ export const serve = async (
     connectionsCheckingInterval: Math.min(5_000, headersTimeoutMs / 2),
     maxHeaderSize: 16_384,
   }
-  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError }))
+  const listener = getRequestListener(app.fetch, { errorHandler: answerRequestError })
+  const server = createServer(options, (request, response) => void listener(request, response))
   server.maxConnections = maxConnections
   // Once the server is stopping, every answer is the last of its connection; else a busy client would keep it for ever.
   server.prependListener('request', (_, response) => {

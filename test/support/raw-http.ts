@@ -58,4 +58,4 @@ export const rawExchange = async (
 }
 
 const statusesIn = (text: string): readonly number[] =>
-  [...text.matchAll(/^HTTP\/1\.1 ([0-9]{3}) /gm)].map(([, status]) => Number(status))
+  [...text.matchAll(/HTTP\/1\.1 ([0-9]{3}) /g)].map(([, status]) => Number(status))
