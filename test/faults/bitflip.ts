@@ -115,6 +115,7 @@ export const runBitflip = async ({
   const golden: Golden = await makeGolden({ folder: scratch.path, seed, before: cold ? entriesBefore : 0 })
   const verdicts = new Map<FlipKind, Map<Verdict, number>>()
   const findings: (Finding & { experiment: string })[] = []
+  const unnamed = new Set<string>()
   const experiments = each * kinds.length
   await inParallel(experiments, async (n) => {
     const kind = kinds[n % kinds.length] ?? 'entries'
@@ -124,6 +125,7 @@ export const runBitflip = async ({
     const judgement = await judgeDamage({ dataDir, golden, main })
     const counts = verdicts.get(kind) ?? new Map<Verdict, number>()
     verdicts.set(kind, counts.set(judgement.verdict, (counts.get(judgement.verdict) ?? 0) + 1))
+    if (judgement.verdict === 'noticed without a name') unnamed.add(`${kind}: ${judgement.words}`)
     const experiment = `${kind}: ${where}, flip ${n}, ${judgement.verdict} ${judgement.words}`
     for (const finding of judgement.findings) findings.push({ ...finding, experiment })
     rmSync(dataDir, { recursive: true })
@@ -133,5 +135,6 @@ export const runBitflip = async ({
   for (const [kind, counts] of verdicts) {
     figures[kind] = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ')
   }
+  if (unnamed.size > 0) figures['without a name'] = [...unnamed].join('; ')
   return { suite: cold ? 'bitflip, cold rows' : 'bitflip', seed, experiments, figures, findings }
 }

@@ -11,8 +11,14 @@ import { builtMain, type LogProcess, startLog } from './server.ts'
 import { framed, tilePath, widths } from './tiles.ts'
 import { GrowingTree, leafHashOf, openCheckpoint, tileLevels } from './tree.ts'
 
-/** Where damage was noticed, if it was. */
-export type Verdict = 'named at open' | 'named at read' | 'named at append' | 'named by fsck' | 'harmless'
+/** Where damage was noticed, if it was; without a name it is an error that does not say what to do about it. */
+export type Verdict =
+  | 'named at open'
+  | 'named at read'
+  | 'named at append'
+  | 'named by fsck'
+  | 'noticed without a name'
+  | 'harmless'
 
 /** What the judge saw: where the damage was noticed, in which words, and every broken promise. */
 export interface Judgement {
@@ -43,12 +49,7 @@ const readAll = async (url: string, golden: Golden): Promise<Reading> => {
     if (status === 200 && !body.equals(want)) findings.push({ invariant: 'I5', what: `wrong bytes served at ${path}` })
     else if (status !== undefined && status < 500 && status !== 200) {
       findings.push({ invariant: 'I5', what: `${path} is answered ${status}, as if it had never been` })
-    } else if (status !== 200) {
-      words.push(`${status ?? error} ${body.toString().trim()}`)
-      // `internal` is what the server says when it does not know what happened to it.
-      if (!/^(?:corrupt|io): /.test(body.toString()))
-        findings.push({ invariant: 'other', what: `${path}: ${words.at(-1)}` })
-    }
+    } else if (status !== 200) words.push(`${status ?? error} ${body.toString().trim()}`)
   }
   const { entries } = golden
   for (const [index, width] of widths(entries.length).entries()) {
@@ -124,33 +125,39 @@ export const judgeDamage = async (damaged: Damaged): Promise<Judgement> => {
   const found: Finding[] = []
   {
     await using server = await startLog({ dataDir, ...program, args })
-    if (!(await server.ready())) return judgeRefusal(server)
+    if (!(await server.ready())) return await judgeRefusal(server)
     const read = await readAll(server.url, golden)
     found.push(...read.findings)
     const added = await appendOne(server, token, golden)
     found.push(...added.findings)
     if (server.exit() === undefined) await server.end('SIGTERM')
-    if (read.words.length > 0)
-      return { verdict: 'named at read', words: firstLine(read.words[0] ?? ''), findings: found }
-    if (added.words.length > 0) return { verdict: 'named at append', words: added.words.join(), findings: found }
+    if (read.words.length > 0) return { ...noticed('named at read', read.words), findings: found }
+    if (added.words.length > 0) return { ...noticed('named at append', added.words), findings: found }
   }
   const fsck = await runFsck(dataDir, main)
-  if (fsck.code === 1) return { verdict: 'named by fsck', words: firstLine(fsck.output), findings: found }
-  if (fsck.code !== 0)
-    found.push({ invariant: 'other', what: `fsck ended with ${fsck.code}: ${firstLine(fsck.output)}` })
+  if (fsck.code !== 0) {
+    const verdict = fsck.code === 1 ? 'named by fsck' : 'noticed without a name'
+    return { verdict, words: firstLine(fsck.output), findings: found }
+  }
   await using server = await startLog({ dataDir, ...program, args })
-  if (!(await server.ready())) return judgeRefusal(server)
+  if (!(await server.ready())) return await judgeRefusal(server)
   const replayed = await replayAll(server, token, golden)
   found.push(...replayed.findings)
   return { verdict: 'harmless', words: '', findings: found }
 }
 
-/** A refusal must have exit code 3, a name and a line that helps. */
+/** An answer names the damage with a code; `internal` is what the server says when it does not know what happened to it. */
+const noticed = (verdict: Verdict, words: readonly string[]): Pick<Judgement, 'verdict' | 'words'> => ({
+  verdict: words.every((word) => /^\d+ (?!internal)[a-z_]+: /.test(word)) ? verdict : 'noticed without a name',
+  words: firstLine(words[0] ?? ''),
+})
+
+/** A refusal has exit code 3, a name and a line that helps. */
 const judgeRefusal = async (server: LogProcess): Promise<Judgement> => {
   const { code, signal } = await server.ended
   const named = /^treehead: [a-z_]+: .*$/m.exec(server.output())?.[0]
-  const words = named ?? firstLine(server.output())
   const isNamed = code === 3 && named !== undefined && /what helps/.test(server.output())
-  const what = `refused without a name, exit ${code ?? signal}: ${words}`
-  return { verdict: 'named at open', words, findings: isNamed ? [] : [{ invariant: 'other', what }] }
+  const words = named ?? firstLine(server.output())
+  if (isNamed) return { verdict: 'named at open', words, findings: [] }
+  return { verdict: 'noticed without a name', words: `exit ${code ?? signal}: ${words}`, findings: [] }
 }
