@@ -1,8 +1,12 @@
 /** Ends a run with what was skipped and why, and one plain line for machines: `N passed, N failed, N skipped`. */
+import { appendFileSync } from 'node:fs'
 import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node'
 import { noSkips, SKIPPED_FOR } from './requires.ts'
 
-/** Where nothing may be skipped, a skipped test fails the run, unless someone asked for tests by name (`-t`). */
+/**
+ * Where nothing may be skipped, a skipped test fails the run, unless someone asked for tests by name (`-t`). The line is also
+ * appended to the file that TREEHEAD_TOTALS names.
+ */
 export class TotalsReporter implements Reporter {
   private readonly reasons = new Set<string>()
   private readonly print: (line: string) => void
@@ -36,7 +40,10 @@ export class TotalsReporter implements Reporter {
       if (skipped > 0) skippedIn.push(`${skipped} in ${module.relativeModuleId}`)
     }
     this.explain(skippedIn)
-    this.print(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+    const line = `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`
+    this.print(line)
+    const copy = process.env['TREEHEAD_TOTALS']
+    if (copy !== undefined) appendFileSync(copy, `${line}\n`)
   }
 
   private explain(skippedIn: readonly string[]): void {
