@@ -40,7 +40,7 @@ export interface Appended {
 /** Takes entries and answers where they went. */
 export interface Appender {
   /**
-   * Resolves once all entries are synced, integrated and under a published checkpoint.
+   * Resolves once all entries are synced, integrated and under a published checkpoint; they must not change before that.
    * Rejects with `pushback` when the pool is full, `too_large` for an entry over the limit, `poisoned` or `refused` when
    * the log takes no more entries (in all of which nothing was kept), and with `unknown_outcome` when a write failed and
    * the entries may or may not be there: appending the same bytes again is safe.

@@ -26,6 +26,8 @@ export const defaultPoolLimits: PoolLimits = {
 /** One call of append, waiting. */
 export interface Submission {
   readonly entries: readonly Entry[]
+  /** 32 bytes for each entry, where they were hashed before their turn. */
+  leafHashes?: Uint8Array
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }

@@ -1,7 +1,7 @@
 /** The sequencer: gathers entries while the last commit syncs, then gives them indices, integrates, commits and publishes. */
 import { type TileCache, type TileSource, TileTree } from '../client/tile-tree.ts'
 import { treeHasher } from '../merkle/hasher.ts'
-import { equalBytes } from '../primitives/bytes.ts'
+import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { HASH_SIZE } from '../primitives/hash.ts'
@@ -95,12 +95,14 @@ export class Sequencer implements Appender {
       return Promise.reject(refusal)
     }
     return new Promise((resolve, reject) => {
+      const submission: Submission = { entries, resolve, reject }
       try {
-        this.#pool.add({ entries, resolve, reject })
+        this.#pool.add(submission)
       } catch (error) {
         this.#parts.observe({ kind: 'pushback', pooled: this.#pool.entries })
         throw error
       }
+      if (entries.length >= HASHED_AT_ONCE) submission.leafHashes = hashLeaves(entries)
       // setImmediate lets every request that arrived in this turn of the event loop join the commit.
       this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run())
     })
@@ -140,8 +142,7 @@ export class Sequencer implements Appender {
   async #place(submissions: readonly Submission[]): Promise<Batch> {
     const entries =
       submissions.length === 1 ? (submissions[0]?.entries ?? []) : submissions.flatMap((one) => one.entries)
-    const leafHashes = new Uint8Array(entries.length * HASH_SIZE)
-    treeHasher().hashLeaves(entries, leafHashes)
+    const leafHashes = leafHashesOf(submissions)
     const { store, allowDuplicates } = this.#parts
     const { tree } = this.#published
     const placement = allowDuplicates
@@ -188,9 +189,7 @@ export class Sequencer implements Appender {
     leafHashes: Uint8Array,
     { state, root }: Integration,
   ): { head: SignedHead; tree: TileTree } {
-    const again = new Uint8Array(leafHashes.length)
-    treeHasher().hashLeaves(entries, again)
-    if (!equalBytes(again, leafHashes))
+    if (!equalBytes(hashLeaves(entries), leafHashes))
       throw new TlogError('corrupt', 'an entry changed in memory while it was integrated')
     // The root comes from the frontier; opening the tree computes it again from the tiles and compares.
     const { source, cache, key, clock } = this.#parts
@@ -218,6 +217,31 @@ export class Sequencer implements Appender {
     for (const { reject } of this.#pool.takeAll()) reject(this.#stopped)
     this.#parts.observe({ kind: 'poisoned', error })
   }
+}
+
+/**
+ * Entries of one submission that are hashed when they come in, while an earlier commit may be syncing. Fewer are hashed
+ * together with those of others, which fills the lanes of the hasher.
+ */
+const HASHED_AT_ONCE = 32
+
+const hashLeaves = (entries: readonly Entry[]): Uint8Array => {
+  const leafHashes = new Uint8Array(entries.length * HASH_SIZE)
+  treeHasher().hashLeaves(entries, leafHashes)
+  return leafHashes
+}
+
+const leafHashesOf = (submissions: readonly Submission[]): Uint8Array => {
+  const late = hashLeaves(submissions.flatMap(({ entries, leafHashes }) => (leafHashes === undefined ? entries : [])))
+  if (submissions.every(({ leafHashes }) => leafHashes === undefined)) return late
+  const parts: Uint8Array[] = []
+  let taken = 0
+  for (const { entries, leafHashes } of submissions) {
+    const next = leafHashes === undefined ? taken + entries.length * HASH_SIZE : taken
+    parts.push(leafHashes ?? late.subarray(taken, next))
+    taken = next
+  }
+  return parts.length === 1 ? (parts[0] ?? late) : concatBytes(...parts)
 }
 
 const onlyFresh = (
