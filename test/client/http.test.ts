@@ -37,7 +37,7 @@ const serve = async (handler: Handler): Promise<{ readonly url: string; readonly
 
 const quick: Omit<HttpOptions, 'url'> = { retryDelayMs: 1, timeoutMs: 2_000 }
 
-describe('retries', () => {
+describe('[CLIENT-5] retries', () => {
   it.each([429, 502, 503, 504])('passes over a %i that goes away', async (status) => {
     const { url, asked } = await serve((_request, response, count) => {
       response.writeHead(count < 3 ? status : 200).end('fine')
@@ -120,7 +120,7 @@ describe('retries', () => {
   })
 })
 
-describe('limits', () => {
+describe('[CLIENT-5] limits', () => {
   it('ends a slow drip', async () => {
     const { url } = await serve((_request, response) => {
       response.writeHead(200)

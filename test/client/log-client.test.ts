@@ -176,13 +176,13 @@ describe('a log in memory', () => {
 })
 
 describe('trust', () => {
-  it('[S27] wants one pinned log', async () => {
+  it('[CLIENT-1] wants one pinned log', async () => {
     const [a, b] = [await memoryLog({ origin: 'a.example' }), await memoryLog({ origin: 'b.example' })]
     expect(() => new LogClient({ url: LOG_URL, vkey: [a.vkey, b.vkey] })).toThrow(TypeError)
     expect(() => new LogClient({ url: LOG_URL })).toThrow(TypeError)
   })
 
-  it('[S27] refuses another log at the same address, whatever it signs with', async () => {
+  it('[CLIENT-1] refuses another log at the same address, whatever it signs with', async () => {
     const mine = await memoryLog({ origin: 'a.example' })
     const store = memoryStore()
     await clientOf(mine, { store }).checkpoint()
@@ -194,7 +194,7 @@ describe('trust', () => {
     await expect(clientOf(mine, { store, fetch: logFetch(otherKey) }).checkpoint()).rejects.toSatisfy(code('untrusted'))
   })
 
-  it('[S27] remembers under the pinned origin and key, and refuses a memory that is not of them', async () => {
+  it('[CLIENT-1] remembers under the pinned origin and key, and refuses a memory that is not of them', async () => {
     const [a, b] = [await memoryLog({ origin: 'a.example' }), await memoryLog({ origin: 'b.example' })]
     const store = memoryStore()
     await clientOf(a, { store }).checkpoint()
@@ -224,7 +224,7 @@ describe('trust', () => {
   })
 })
 
-describe('two histories under one key', () => {
+describe('[CLIENT-3] two histories under one key', () => {
   const fork = async (shared: number, sizes: readonly [number, number]) => {
     const logs = [await memoryLog(), await memoryLog()] as const
     for (const [i, made] of logs.entries()) {
@@ -312,7 +312,7 @@ describe('two histories under one key', () => {
   })
 })
 
-describe('a cache between runs', () => {
+describe('[CLIENT-2] a cache between runs', () => {
   const memoryCache = (): ResourceCache & { readonly kept: Map<string, Uint8Array> } => {
     const kept = new Map<string, Uint8Array>()
     return { kept, get: async (path) => kept.get(path), set: (path, bytes) => void kept.set(path, bytes) }

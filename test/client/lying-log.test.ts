@@ -206,7 +206,7 @@ const sessions = async (count: number, setting: Setting = {}): Promise<Tally> =>
   return sum
 }
 
-describe('[P-7] a lying log', () => {
+describe('[CLIENT-2] a lying log', () => {
   it(`never makes a client accept a false statement, in ${SESSIONS} sessions`, {
     timeout: 60_000 + 50 * SESSIONS,
   }, async () => {

@@ -119,7 +119,7 @@ describe('a receipt', () => {
   })
 })
 
-describe('[S26] what a proof is bound to', () => {
+describe('[CLIENT-4] what a proof is bound to', () => {
   it.each([
     ['another entry of the log', () => good, { entry: numbered(138, 139)[0]! }],
     ['the entry and a byte more', () => good, { entry: Uint8Array.of(...entry, 0) }],

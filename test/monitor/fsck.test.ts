@@ -132,7 +132,7 @@ describe('a whole log', () => {
   })
 })
 
-describe('a damaged entry', () => {
+describe('[FSCK-1] a damaged entry', () => {
   // 66,000: a full tile of level 1 stands over the first 65,536, and nothing that is stored over the rest.
   it.each([0, 40_000, 65_535, 65_536, 65_999])('is named: %i', async (index) => {
     const made = await logOf(66_000)
@@ -175,7 +175,7 @@ describe('a damaged entry', () => {
   })
 })
 
-describe('a damaged tile', () => {
+describe('[FSCK-1] a damaged tile', () => {
   it.each(['tile/0/000', 'tile/0/100', 'tile/0/255', 'tile/0/256', 'tile/1/000'])('is named: %s', async (path) => {
     const made = await logOf(66_000)
     const bent = withTiles(made.store, (here, tile) => (here === path ? flipped(tile, 4_000) : tile))
@@ -257,7 +257,7 @@ describe('what lies beyond the head', () => {
   })
 })
 
-describe('the checkpoint', () => {
+describe('[FSCK-1] the checkpoint', () => {
   it("is reported when it is missing, malformed, or not the trusted log's", async () => {
     const made = await logOf(300)
     const stranger = await memoryLog({ seed: 2 })
