@@ -3,11 +3,11 @@ import type { BundleId, CallOptions } from '../client/resources.ts'
 import { edgeRoot } from '../client/tile-tree.ts'
 import { treeHasher } from '../merkle/hasher.ts'
 import { equalBytes } from '../primitives/bytes.ts'
-import type { TlogError } from '../primitives/error.ts'
+import { TlogError } from '../primitives/error.ts'
 import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import { formatTilePath, fullTileRoot, TILE_WIDTH, tileWidth } from '../tlog/tile.ts'
 import type { Findings } from './fsck-report.ts'
-import { type FsckSource, type Read, readOrDamage } from './fsck-source.ts'
+import { type FsckSource, type Read, readOrDamage, readTile } from './fsck-source.ts'
 import { firstDifference } from './fsck-tree.ts'
 
 /** A bundle as it was read. */
@@ -41,6 +41,7 @@ export class BundleCheck {
   readonly #size: number
   readonly #call: CallOptions
   readonly #undecided: Undecided[] = []
+  #isUnread = false
   #entries = 0
   #tiles = 0
 
@@ -56,12 +57,17 @@ export class BundleCheck {
     return { entries: this.#entries, tiles: this.#tiles }
   }
 
+  /** True when the leaf hashes so far may not be the right ones. */
+  get inDoubt(): boolean {
+    return this.#isUnread || this.#undecided.length > 0
+  }
+
   /** Reads a bundle and its tile, and hashes the entries. Rejects when the source cannot tell what is there. */
   async load(id: BundleId): Promise<LoadedBundle> {
     const isKept = id.width === TILE_WIDTH || this.#source.hasPartialTiles
     const [leafHashes, tile] = await Promise.all([
-      readOrDamage(this.#source.entries(id, this.#call).then(hashAll)),
-      isKept ? readOrDamage(this.#source.tile({ level: 0, ...id }, this.#call)) : undefined,
+      readOrDamage(this.#source.entries(id, this.#call).then((entries) => hashAll(entries, id.width))),
+      isKept ? readTile(this.#source, { level: 0, ...id }, this.#call) : undefined,
     ])
     return { id, leafHashes, tile }
   }
@@ -116,7 +122,7 @@ export class BundleCheck {
     const parent = { level: 1, index: Math.floor(index / TILE_WIDTH) }
     const there = tileWidth(parent, this.#size)
     if (width < TILE_WIDTH || (there < TILE_WIDTH && !this.#source.hasPartialTiles)) return undefined
-    const read = await readOrDamage(this.#source.tile({ ...parent, width: there }, this.#call))
+    const read = await readTile(this.#source, { ...parent, width: there }, this.#call)
     const at = (index % TILE_WIDTH) * HASH_SIZE
     return read.kind === 'value' ? read.value.subarray(at, at + HASH_SIZE) : undefined
   }
@@ -148,7 +154,8 @@ export class BundleCheck {
   }
 }
 
-const hashAll = (entries: readonly Uint8Array[]): Uint8Array => {
+const hashAll = (entries: readonly Uint8Array[], count: number): Uint8Array => {
+  if (entries.length !== count) throw new TlogError('corrupt', `want ${count} entries, got ${entries.length}`)
   const hashes = new Uint8Array(entries.length * HASH_SIZE)
   treeHasher().hashLeaves(entries, hashes)
   return hashes

@@ -10,6 +10,9 @@ import { type FsckSource, type KeySource, readOrDamage } from './fsck-source.ts'
 /** What the index says of the leaves of one bundle. */
 export type KeyAnswers = readonly (number | undefined)[]
 
+/** Leads nowhere, as no number of a row does. */
+const UNREADABLE = Number.POSITIVE_INFINITY
+
 /** Compares the index with the leaves, bundle by bundle. */
 export class KeyCheck {
   readonly #source: FsckSource
@@ -33,7 +36,8 @@ export class KeyCheck {
   static async open(parts: Parts): Promise<KeyCheck | undefined> {
     const { keys } = parts.source
     if (keys === undefined) return undefined
-    const indexed = await keys.indexedSize()
+    const read = await readOrDamage(keys.indexedSize())
+    const indexed = read.kind === 'value' ? read.value : Number.POSITIVE_INFINITY
     if (indexed > parts.size) {
       const message = `the index says it is complete up to ${indexed}, and the log has ${parts.size} entries`
       parts.findings.add({ kind: 'key', at: parts.size, message }, parts.size)
@@ -46,9 +50,16 @@ export class KeyCheck {
     return this.#count
   }
 
-  /** Asks for the leaves of a bundle. */
-  ask(leafHashes: Uint8Array): Promise<KeyAnswers> {
-    return this.#keys.firstIndexOf(leafHashes)
+  /** Asks for the leaves of a bundle: all at once, and one by one when that fails, to name the bad row. */
+  async ask(leafHashes: Uint8Array): Promise<KeyAnswers> {
+    const all = await readOrDamage(this.#keys.firstIndexOf(leafHashes))
+    if (all.kind === 'value') return all.value
+    const answers: (number | undefined)[] = []
+    for (let at = 0; at < leafHashes.length; at += HASH_SIZE) {
+      const one = await readOrDamage(this.#keys.firstIndexOf(leafHashes.subarray(at, at + HASH_SIZE)))
+      answers.push(one.kind === 'value' ? one.value[0] : UNREADABLE)
+    }
+    return answers
   }
 
   /** Judges the answers for a bundle. Leaves in doubt are left out: their entry or tile is reported already. */
@@ -68,6 +79,7 @@ export class KeyCheck {
   async #complaint(index: number, leafHash: Uint8Array, answer: number | undefined): Promise<string | undefined> {
     const covered = index < this.#indexed
     if (answer === undefined) return covered ? 'the index has no row for it' : undefined
+    if (answer === UNREADABLE) return 'the index has a row for it that cannot be read'
     // A log that allows duplicates keeps no rows, so there are none of entries behind the position.
     if (answer >= this.#indexed) return `the index leads to ${answer}, and says it ends at ${this.#indexed}`
     if (answer === index) return undefined

@@ -31,6 +31,8 @@ export interface Checked {
   readonly entries: number
   readonly tiles: number
   readonly keys: number
+  /** Checkpoints that were given or are kept, and were compared with the tree. */
+  readonly heads: number
 }
 
 /** Problems a report lists. */

@@ -1,6 +1,8 @@
 /** What fsck reads: a log's checkpoint, tiles and entries as they are kept or served, without the checks of a reader. */
 import type { BundleId, CallOptions, LogResources } from '../client/resources.ts'
+import type { HashTileId } from '../client/tile-tree.ts'
 import { type ErrorCode, isTlogError, TlogError } from '../primitives/error.ts'
+import { HASH_SIZE } from '../primitives/hash.ts'
 import type { LogStore } from '../storage/storage.ts'
 import { hashesAt, TILE_WIDTH, tileLevels } from '../tlog/tile.ts'
 
@@ -29,6 +31,8 @@ export interface FsckSource extends LogResources {
   readonly hasPartialTiles: boolean
   /** Left away when the log has no index, or it cannot be asked. */
   readonly keys?: KeySource | undefined
+  /** Every signed checkpoint that is kept, by size, where there are more than the newest. */
+  heads?(): AsyncIterable<Uint8Array>
   /** What lies beyond the tree of `size`, where that can be asked. */
   strays?(size: number): Promise<readonly Stray[]>
 }
@@ -68,7 +72,15 @@ export const storeSource = (store: LogStore, { checkpointIn, keys }: StoredRows)
     return store.entries(index * TILE_WIDTH, index * TILE_WIDTH + width)
   },
   strays: (size) => straysIn(store, size),
+  ...(store.heads && { heads: () => checkpointsIn(store.heads?.() ?? [], checkpointIn) }),
 })
+
+async function* checkpointsIn(
+  heads: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  checkpointIn: StoredRows['checkpointIn'],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const head of heads) yield checkpointIn(head)
+}
 
 /** Looks right behind the end of the entries and of each level, and at the first tile of the level above. */
 const straysIn = async (store: LogStore, size: number): Promise<readonly Stray[]> => {
@@ -104,5 +116,15 @@ export const readOrDamage = async <T>(reading: Promise<T>): Promise<Read<T>> => 
     throw error
   }
 }
+
+/** Reads a tile; one of another length is damaged. */
+export const readTile = (source: FsckSource, tile: HashTileId, call: CallOptions): Promise<Read<Uint8Array>> =>
+  readOrDamage(
+    source.tile(tile, call).then((bytes) => {
+      const want = tile.width * HASH_SIZE
+      if (bytes.length === want) return bytes
+      throw new TlogError('corrupt', `has ${bytes.length} bytes, want ${want}`)
+    }),
+  )
 
 const damages: ReadonlySet<ErrorCode> = new Set(['not_found', 'corrupt', 'malformed', 'too_large'])

@@ -6,7 +6,7 @@ import { equalBytes } from '../primitives/bytes.ts'
 import { HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import { formatTilePath, fullTileRoot, hashesAt, TILE_WIDTH, tileLevels } from '../tlog/tile.ts'
 import type { Findings } from './fsck-report.ts'
-import { type FsckSource, readOrDamage } from './fsck-source.ts'
+import { type FsckSource, readTile } from './fsck-source.ts'
 
 /** Owns the right edge of the tree so far. */
 export class TreeCheck {
@@ -22,6 +22,11 @@ export class TreeCheck {
     this.#source = source
     this.#findings = findings
     this.#call = call
+  }
+
+  /** The number of leaves so far. */
+  get size(): number {
+    return this.#size
   }
 
   /** Tiles of hashes above level 0 that were compared. */
@@ -80,7 +85,7 @@ export class TreeCheck {
     const id = { level, index, width: computed.length / HASH_SIZE }
     const at = formatTilePath(id)
     const leaf = index * TILE_WIDTH ** (level + 1)
-    const read = await readOrDamage(this.#source.tile(id, this.#call))
+    const read = await readTile(this.#source, id, this.#call)
     this.#tiles++
     if (read.kind === 'damage') return this.#findings.add({ kind: 'tile', at, message: read.error.message }, leaf)
     if (equalBytes(read.value, computed)) return
@@ -92,7 +97,7 @@ export class TreeCheck {
 
   async #rootOf(level: number, index: number): Promise<Hash> {
     const id = { level, index, width: TILE_WIDTH }
-    const read = await readOrDamage(this.#source.tile(id, this.#call))
+    const read = await readTile(this.#source, id, this.#call)
     if (read.kind === 'value') return fullTileRoot(read.value)
     const leaf = index * TILE_WIDTH ** (level + 1)
     this.#findings.add({ kind: 'tile', at: formatTilePath(id), message: read.error.message }, leaf)

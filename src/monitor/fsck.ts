@@ -4,10 +4,11 @@ import type { BundleId, CallOptions } from '../client/resources.ts'
 import { type CheckpointReader, checkpointReader, type Trust } from '../client/trust.ts'
 import { parseNote } from '../note/note.ts'
 import { isTlogError } from '../primitives/error.ts'
-import { equalHash, HASH_SIZE } from '../primitives/hash.ts'
+import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts'
 import { formatTilePath, TILE_WIDTH, tileWidth } from '../tlog/tile.ts'
 import { BundleCheck, type JudgedBundle, type LoadedBundle } from './fsck-bundle.ts'
+import { HeadCheck } from './fsck-heads.ts'
 import { type KeyAnswers, KeyCheck } from './fsck-keys.ts'
 import { type Checked, Findings, type FsckReport } from './fsck-report.ts'
 import { type FsckSource, readOrDamage } from './fsck-source.ts'
@@ -20,7 +21,10 @@ export interface FsckOptions extends Trust {
    * checked as a whole, through the tiles over them. Default 0; rounded down to a whole bundle.
    */
   readonly from?: number | undefined
-  /** Older signed checkpoints of the log, which must agree with its tree. Those of a size under `from` are not looked at. */
+  /**
+   * Older signed checkpoints of the log, which must agree with its tree, as those that are kept with it must. Those of a
+   * size under `from` are not looked at.
+   */
   readonly older?: readonly Uint8Array[] | undefined
   /** Bundles under way at a time. Default 8. */
   readonly concurrency?: number | undefined
@@ -50,13 +54,17 @@ export const fsck = async (source: FsckSource, options: FsckOptions): Promise<Fs
   if (head === undefined)
     return { ok: false, size: 0, checked: NOTHING, count: findings.count, problems: findings.problems }
   const run = await Run.start(source, head.checkpoint, findings, options)
-  await run.bundles(openOlder(options.older ?? [], reader, findings))
-  await run.end()
+  try {
+    await run.bundles()
+    await run.end()
+  } finally {
+    await run.close()
+  }
   const { count, problems } = findings
   return { ok: count === 0, size: head.checkpoint.size, checkpoint: head.bytes, checked: run.checked, count, problems }
 }
 
-const NOTHING: Checked = { entries: 0, tiles: 0, keys: 0 }
+const NOTHING: Checked = { entries: 0, tiles: 0, keys: 0, heads: 0 }
 
 interface FoundHead {
   readonly bytes: Uint8Array
@@ -87,27 +95,15 @@ const readHead = async (
   }
 }
 
-/** Older checkpoints by size, each verified; those that are not this log's are reported. */
-const openOlder = (
-  older: readonly Uint8Array[],
-  reader: CheckpointReader,
-  findings: Findings,
-): readonly Checkpoint[] => {
-  const opened = older.flatMap((bytes, i) => {
-    try {
-      return [reader.open(bytes).checkpoint]
-    } catch (error) {
-      if (!isTlogError(error)) throw error
-      const message = `older checkpoint ${i}: ${error.code}: ${error.message}`
-      findings.add({ kind: 'checkpoint', at: 'checkpoint', message }, 0)
-      return []
-    }
-  })
-  return opened.toSorted((a, b) => a.size - b.size)
-}
-
 interface Loaded extends LoadedBundle {
   readonly answers: KeyAnswers | undefined
+}
+
+const NO_LEAVES = new Uint8Array(0)
+
+interface RunParts {
+  readonly keys: KeyCheck | undefined
+  readonly heads: HeadCheck
 }
 
 /** One check under way. */
@@ -119,8 +115,9 @@ class Run {
   readonly #bundles: BundleCheck
   readonly #tree: TreeCheck
   readonly #keys: KeyCheck | undefined
+  readonly #heads: HeadCheck
 
-  private constructor(source: FsckSource, head: Checkpoint, findings: Findings, options: FsckOptions, keys?: KeyCheck) {
+  private constructor(source: FsckSource, head: Checkpoint, findings: Findings, options: FsckOptions, parts: RunParts) {
     const call: CallOptions = { signal: options.signal }
     this.#source = source
     this.#head = head
@@ -128,44 +125,50 @@ class Run {
     this.#options = options
     this.#bundles = new BundleCheck(source, findings, head.size, call)
     this.#tree = new TreeCheck(source, findings, call)
-    this.#keys = keys
+    this.#keys = parts.keys
+    this.#heads = parts.heads
   }
 
   static async start(source: FsckSource, head: Checkpoint, findings: Findings, options: FsckOptions): Promise<Run> {
-    const keys = await KeyCheck.open({ source, findings, size: head.size, call: { signal: options.signal } })
-    const run = new Run(source, head, findings, options, keys)
-    await run.#tree.startAt(run.#firstBundle * TILE_WIDTH)
+    const { size } = head
+    const { from = 0, older = [], signal } = options
+    const start = Math.floor(Math.min(from, size) / TILE_WIDTH) * TILE_WIDTH
+    const keys = await KeyCheck.open({ source, findings, size, call: { signal } })
+    const heads = await HeadCheck.open({ source, findings, trust: options, older, from: start, newest: head })
+    const run = new Run(source, head, findings, options, { keys, heads })
+    await run.#tree.startAt(start)
     return run
   }
 
   get checked(): Checked {
     const { entries, tiles } = this.#bundles.checked
-    return { entries, tiles: tiles + this.#tree.tiles, keys: this.#keys?.count ?? 0 }
+    return { entries, tiles: tiles + this.#tree.tiles, keys: this.#keys?.count ?? 0, heads: this.#heads.count }
   }
 
-  get #firstBundle(): number {
-    return Math.floor(Math.min(this.#options.from ?? 0, this.#head.size) / TILE_WIDTH)
-  }
-
-  async bundles(older: readonly Checkpoint[]): Promise<void> {
+  async bundles(): Promise<void> {
     const { concurrency = 8, signal, onProgress } = this.#options
+    const { size } = this.#head
     for await (const loaded of prefetch(this.#ids(), concurrency, (id) => this.#load(id))) {
       signal?.throwIfAborted()
-      const { id } = loaded
-      const start = id.index * TILE_WIDTH
+      const start = loaded.id.index * TILE_WIDTH
+      const index = start + loaded.id.width
       const judged = await this.#bundles.judge(loaded)
       await this.#judgeKeys(loaded, judged)
-      for (const checkpoint of older) {
-        const isHere = checkpoint.size >= start && checkpoint.size < start + id.width
-        if (isHere) this.#compareOlder(checkpoint, judged.leafHashes, start)
-      }
+      await this.#heads.upTo(index, (at) =>
+        this.#tree.rootWith(judged.leafHashes.subarray(0, (at - start) * HASH_SIZE)),
+      )
       await this.#tree.add(judged.leafHashes)
-      const index = start + id.width
-      onProgress?.({ ...this.checked, size: this.#head.size, index, problems: this.#findings.count })
+      onProgress?.({ ...this.checked, size, index, problems: this.#findings.count })
     }
-    for (const checkpoint of older) {
-      if (checkpoint.size >= this.#head.size) this.#compareOlder(checkpoint, new Uint8Array(0), this.#head.size)
-    }
+    await this.#heads.upTo(Number.POSITIVE_INFINITY, () => this.#rootWith(NO_LEAVES))
+  }
+
+  #rootWith(next: Uint8Array): Hash | undefined {
+    return this.#bundles.inDoubt ? undefined : this.#tree.rootWith(next)
+  }
+
+  close(): Promise<void> {
+    return this.#heads.close()
   }
 
   /** What can only be said when the whole tree is known. */
@@ -197,20 +200,9 @@ class Run {
     await this.#keys.judge(id, judged, known ?? (await this.#keys.ask(judged.leafHashes)))
   }
 
-  #compareOlder({ size, root }: Checkpoint, next: Uint8Array, start: number): void {
-    const isRight =
-      size <= this.#head.size && equalHash(this.#tree.rootWith(next.subarray(0, (size - start) * HASH_SIZE)), root)
-    if (isRight) return
-    const message =
-      size > this.#head.size
-        ? `the log signed a checkpoint of size ${size}, and its newest has ${this.#head.size}`
-        : `the log signed another root for size ${size}`
-    this.#findings.add({ kind: 'checkpoint', at: size, message }, Math.min(size, this.#head.size))
-  }
-
   *#ids(): Generator<BundleId, void, undefined> {
     const { size } = this.#head
-    for (let index = this.#firstBundle; index * TILE_WIDTH < size; index++) {
+    for (let index = this.#tree.size / TILE_WIDTH; index * TILE_WIDTH < size; index++) {
       yield { index, width: tileWidth({ level: 'entries', index }, size) }
     }
   }

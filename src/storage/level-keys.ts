@@ -1,5 +1,5 @@
 /** Where rows lie in LevelDB: everything a log commits is keyed by its position in the log, so that keys only ever grow. */
-import { encodeUtf8, writeUint64 } from '../primitives/bytes.ts'
+import { encodeUtf8, readUint64, writeUint64 } from '../primitives/bytes.ts'
 import type { TileKey } from './storage.ts'
 
 /**
@@ -46,6 +46,15 @@ export const logRows = { gte: Uint8Array.of(LOG), lt: Uint8Array.of(LOG + 1) } a
 
 /** The kind of a row of the log, from its key. */
 export const kindOf = (key: Uint8Array): number => key[9] ?? -1
+
+/** True for a key that `runRow`, `tileRow` or `headRow` makes. */
+export const isLogRow = (key: Uint8Array): boolean => {
+  const kind = kindOf(key)
+  if (key.length !== 10 || key[0] !== LOG) return false
+  if (kind === rowKinds.run || kind === rowKinds.head) return true
+  const leaves = 256 ** kind
+  return kind < 7 && (readUint64(key, 1) + 1) % leaves === 0
+}
 
 /** The key of an index row. */
 export const indexRow = (key: Uint8Array): Uint8Array => {

@@ -4,7 +4,7 @@ import { concatBytes, encodeUint64, equalBytes, readUint64 } from '../primitives
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import { FolderNames } from './folder-names.node.ts'
-import { headRow, indexRow, kindOf, logRows, mapRow, rowKinds, runRow, tileRow } from './level-keys.ts'
+import { headRow, indexRow, isLogRow, kindOf, logRows, mapRow, rowKinds, runRow, tileRow } from './level-keys.ts'
 import { packRuns, RUN_BOUNDARY, unpackRun } from './runs.ts'
 import type {
   Change,
@@ -158,6 +158,15 @@ class LevelLog implements LogStore {
 
   async fullTile(key: TileKey): Promise<Uint8Array | undefined> {
     return this.#database.get(tileRow(key))
+  }
+
+  async *heads(): AsyncIterable<Uint8Array> {
+    for await (const key of this.#database.keys(logRows)) {
+      if (!isLogRow(key)) throw new TlogError('corrupt', 'a row of the log has a key that no row has')
+      if (kindOf(key) !== rowKinds.head) continue
+      const row = await this.#database.get(key)
+      if (row !== undefined) yield unseal(key, row, 'a head').slice(8)
+    }
   }
 
   async lookup(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {

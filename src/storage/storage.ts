@@ -63,6 +63,11 @@ export interface LogStore {
   entries(start: number, end: number): Promise<readonly Uint8Array[]>
   /** The bytes of a full tile, unchecked, or undefined when there is none. */
   fullTile(key: TileKey): Promise<Uint8Array | undefined>
+  /**
+   * Every head that is kept, from the smallest tree to the largest: one for each size that was ever committed. Left away
+   * by stores that keep only the newest. Rejects with `corrupt` at the first row of the log that is not what its key says.
+   */
+  heads?(): AsyncIterable<Uint8Array>
   /** The values of the index rows with these keys, in order. They are hints: the caller checks what they point to. */
   lookup(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>
 }
