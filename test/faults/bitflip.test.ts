@@ -5,7 +5,7 @@ import { canInject } from './build.ts'
 import { mutant } from './mutants.ts'
 import { formatReport } from './report.ts'
 
-describe.skipIf(!canInject())('one flipped bit', { timeout: 300_000 }, () => {
+describe.skipIf(!canInject())('[FAULT-5] one flipped bit', { timeout: 300_000 }, () => {
   it('is noticed at open, at read or by fsck, or does no harm, in every kind of row and file', async () => {
     const report = await runBitflip({ each: 3, seed: 1 })
     console.log(formatReport(report))
@@ -18,7 +18,7 @@ describe.skipIf(!canInject())('one flipped bit', { timeout: 300_000 }, () => {
     expect(report.findings).toEqual([])
   })
 
-  it('is noticed by the suite to be served by a server that does not check what it reads', async () => {
+  it('[FAULT-14] is noticed by the suite to be served by a server that does not check what it reads', async () => {
     const main = mutant('noRecordCheck')
     const report = await runBitflip({ each: 3, seed: 1, kinds: ['entries'], cold: true, main })
     expect(report.findings).not.toEqual([])

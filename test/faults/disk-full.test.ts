@@ -5,14 +5,14 @@ import { runDiskFull } from './disk-full.ts'
 import { mutant } from './mutants.ts'
 import { formatReport } from './report.ts'
 
-describe.skipIf(!canInject())('full disks', { timeout: 300_000 }, () => {
+describe.skipIf(!canInject())('[FAULT-4] full disks', { timeout: 300_000 }, () => {
   it('stop the server or are refused in time, and lose nothing', async () => {
     const report = await runDiskFull({ runs: 8, seed: 1 })
     console.log(formatReport(report))
     expect(report.findings).toEqual([])
   })
 
-  it('are noticed by the suite when a server goes on after a failed write', async () => {
+  it('[FAULT-14] are noticed by the suite when a server goes on after a failed write', async () => {
     const report = await runDiskFull({ runs: 1, seed: 1, kinds: ['full'], main: mutant('goesOn') })
     expect(report.findings).not.toEqual([])
   })

@@ -12,7 +12,7 @@ const bytesByName = (folder: string): Map<string, string> => {
   return new Map([...names].map(([name, ino]) => [name, Buffer.from(files.get(ino)?.bytes ?? []).toString('hex')]))
 }
 
-it('data of a newer or unreadable format is refused, unchanged, and opens again once the format is what it was', {
+it('[FAULT-13] data of a newer or unreadable format is refused, unchanged, and opens again once the format is what it was', {
   timeout: 120_000,
 }, async () => {
   using scratch = scratchFolder('format')

@@ -140,7 +140,7 @@ const tryStage = async ({ onLookup, onCommit, onSign, mustRefuse }: Stage, seed:
   expect(named).toBeGreaterThan(0)
 }
 
-describe('a bit that flips in memory', () => {
+describe('[FAULT-8] a bit that flips in memory', () => {
   it.each(stages)('is never signed and never served: $title', async (stage) => {
     for (let n = 0; n < flipsEach; n++) {
       const seed = derivedSeed(1, n)

@@ -5,7 +5,7 @@ import { type MutantName, mutant } from './mutants.ts'
 import { runPower } from './power.ts'
 import { formatReport } from './report.ts'
 
-describe.skipIf(!canInject('gcc'))('power cuts', { timeout: 300_000 }, () => {
+describe.skipIf(!canInject('gcc'))('[FAULT-2] power cuts', { timeout: 300_000 }, () => {
   it.each([
     { of: 'small entries', images: 80, each: 60, maxBytes: 512 },
     {
@@ -25,7 +25,7 @@ describe.skipIf(!canInject('gcc'))('power cuts', { timeout: 300_000 }, () => {
   })
 
   it.each<MutantName>(['syncOff', 'mixedSync', 'ledgerUnsynced'])(
-    'are noticed by the suite to hurt the mutant %s',
+    '[FAULT-14] are noticed by the suite to hurt the mutant %s',
     async (name) => {
       const report = await runPower({ images: 12, seed: 5, each: 40, maxBytes: 512, main: mutant(name) })
       expect(report.findings).not.toEqual([])
