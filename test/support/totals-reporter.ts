@@ -10,13 +10,20 @@ import { noSkips, SKIPPED_FOR } from './requires.ts'
 export class TotalsReporter implements Reporter {
   private readonly reasons = new Set<string>()
   private readonly print: (line: string) => void
+  private readonly fail: () => void
   private byName = false
 
-  constructor(print: (line: string) => void = (line) => process.stdout.write(`${line}\n`)) {
+  constructor(
+    print = (line: string): void => void process.stdout.write(`${line}\n`),
+    fail = (): void => {
+      process.exitCode = 1
+    },
+  ) {
     this.print = print
+    this.fail = fail
   }
 
-  onInit(vitest: Vitest): void {
+  onInit(vitest: Pick<Vitest, 'getGlobalTestNamePattern'>): void {
     this.byName = vitest.getGlobalTestNamePattern() !== undefined
   }
 
@@ -52,6 +59,6 @@ export class TotalsReporter implements Reporter {
     for (const reason of [...this.reasons].toSorted()) this.print(`  for lack of ${reason}`)
     if (!noSkips()) return
     this.print('nothing may be skipped in this run, so it fails')
-    process.exitCode = 1
+    this.fail()
   }
 }
