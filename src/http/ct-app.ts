@@ -22,7 +22,7 @@ export const MAX_ENTRIES = 1_000
 /** After this many bytes an answer takes no further entries: 1,000 of the largest would be 65 MB. */
 const MAX_BYTES = 4 * 2 ** 20
 /** Entries read at a time. */
-const STEP = 256
+const STEP = 64
 
 const PUBLIC = 'public, max-age=31536000, immutable'
 
@@ -111,7 +111,8 @@ const entriesFrom = async (reader: LogReader, start: number, last: number): Prom
 
 /** The leaf hash of RFC 6962 is taken over leaf_input, and ours is taken over the entry: so leaf_input is the entry. */
 const leafJson = (entry: Entry): { readonly leaf_input: string; readonly extra_data: string } => ({
-  leaf_input: encodeBase64(entry),
+  // The platform's base64, because a page of entries is megabytes and the portable one takes 25 times as long.
+  leaf_input: Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).toString('base64'),
   extra_data: '',
 })
 

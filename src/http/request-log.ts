@@ -30,8 +30,8 @@ export const logRequests =
   (logger: Logger): ObserveServed =>
   ({ method, route, path, status, ms, code }) => {
     if (!logger.isLevelEnabled('debug')) return
-    // A path that matches no route may be anything, a token that was pasted into the wrong place too.
-    const shown = route === 'unmatched' ? path().replaceAll(/[A-Za-z0-9_~.+=-]{24,}/g, '…') : path()
+    // A path may be anything, a token that was pasted into the wrong place too; only leaf hashes are long by right.
+    const shown = path().replaceAll(/[A-Za-z0-9_~.+=-]{24,}/g, (run) => (/^[0-9a-f]{64}$/.test(run) ? run : '…'))
     logger.debug(
       { method, path: printable(shown.slice(0, 512)), route, status, ms: Math.round(ms * 1e3) / 1e3, code },
       'request',

@@ -7,6 +7,7 @@ import type { Hono } from 'hono'
 import { TlogError } from '../primitives/error.ts'
 import type { Env } from './body.ts'
 import { standardHeaders } from './headers.ts'
+import { boundUnread, inTurns } from './outflow.ts'
 
 /** Where to listen and how patient to be. */
 export interface ServeOptions {
@@ -18,6 +19,8 @@ export interface ServeOptions {
   readonly headersTimeoutMs?: number
   /** How long a whole request may take to arrive, in milliseconds. Default 30,000. */
   readonly requestTimeoutMs?: number
+  /** Bytes of answers that clients may leave unread, all together. Default 256 MiB. */
+  readonly maxUnreadBytes?: number
 }
 
 /** A listening server. */
@@ -28,10 +31,9 @@ export interface Listening {
 }
 
 /** Listens. Rejects with `io` when the address is taken or not ours. */
-export const serve = async (
-  app: Hono<Env>,
-  { host, port, maxConnections = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 }: ServeOptions,
-): Promise<Listening> => {
+export const serve = async (app: Hono<Env>, limits: ServeOptions): Promise<Listening> => {
+  const { host, port, maxConnections = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = limits
+  const { maxUnreadBytes = 256 * 2 ** 20 } = limits
   const options = {
     // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
     headersTimeout: headersTimeoutMs,
@@ -41,7 +43,10 @@ export const serve = async (
     maxHeaderSize: 16_384,
   }
   const listener = getRequestListener(app.fetch, { errorHandler: answerRequestError })
-  const server = createServer(options, (request, response) => void listener(request, response))
+  const server = createServer(
+    options,
+    inTurns((request, response) => void listener(request, response)),
+  )
   server.maxConnections = maxConnections
   // Once the server is stopping, every answer is the last of its connection; else a busy client would keep it for ever.
   server.prependListener('request', (_, response) => {
@@ -50,6 +55,7 @@ export const serve = async (
   // For clients that send quickly and then do not read.
   server.timeout = 2 * requestTimeoutMs
   server.on('clientError', answerClientError)
+  boundUnread(server, maxUnreadBytes)
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
