@@ -5,16 +5,17 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Connection } from './connection.ts'
 import { deferred } from './deferred.ts'
-import { type Load, type LoadResult, latencyOf, type OnWindow } from './load.ts'
+import { type Fill, type Load, type LoadResult, latencyOf, type OnWindow } from './load.ts'
 import { requestMaker } from './requests.ts'
 
 /** Runs the load. Rejects on the first answer that is not what it should be. */
-export const closedLoop = async (load: Load, onWindow: OnWindow): Promise<LoadResult> => {
+export const closedLoop = async (load: Load | Fill, onWindow: OnWindow): Promise<LoadResult> => {
   const makeRequests = requestMaker(load.request)
   const latencies: number[] = []
   let acknowledged = 0
   let from = Number.POSITIVE_INFINITY
   let until = Number.POSITIVE_INFINITY
+  let left = 'requests' in load ? load.requests : Number.POSITIVE_INFINITY
   let busy = 0
   const end = deferred<void>()
 
@@ -22,6 +23,7 @@ export const closedLoop = async (load: Load, onWindow: OnWindow): Promise<LoadRe
     const requests = makeRequests()
     let sent = 0
     const send = (now: number): void => {
+      left--
       sent = now
       connection.send(requests.next())
     }
@@ -30,11 +32,12 @@ export const closedLoop = async (load: Load, onWindow: OnWindow): Promise<LoadRe
       requests.check(status, body)
       acknowledged++
       if (now >= from && now < until) latencies.push(now - sent)
-      if (now < until) send(now)
+      if (now < until && left > 0) send(now)
       else if (--busy === 0) end.resolve()
     }
     const connection = await Connection.open(load.url, { answer, failed: end.reject })
     const start = (): void => {
+      if (left === 0) return
       busy++
       send(performance.now())
     }
@@ -43,11 +46,12 @@ export const closedLoop = async (load: Load, onWindow: OnWindow): Promise<LoadRe
 
   const opened = await Promise.all(Array.from({ length: load.connections }, open))
   const window = async (): Promise<void> => {
-    await pause(1000 * load.warmUpSeconds)
+    if ('seconds' in load) await pause(1000 * load.warmUpSeconds)
     from = performance.now()
-    until = from + 1000 * load.seconds
+    if ('seconds' in load) until = from + 1000 * load.seconds
     onWindow('opens')
-    await pause(1000 * load.seconds)
+    if ('seconds' in load) await pause(1000 * load.seconds)
+    else until = await end.promise.then(() => performance.now())
     onWindow('closes')
   }
   for (const { start } of opened) start()
@@ -55,7 +59,7 @@ export const closedLoop = async (load: Load, onWindow: OnWindow): Promise<LoadRe
   for (const { connection } of opened) connection.close()
   return {
     requests: latencies.length,
-    perSecond: latencies.length / load.seconds,
+    perSecond: (1000 * latencies.length) / (until - from),
     latencyMs: latencyOf(latencies),
     acknowledged,
   }

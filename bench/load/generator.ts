@@ -1,12 +1,12 @@
 /** The load generator's process: takes one job from its parent, does it, and sends what it showed. */
 import { type CannonLoad, cannon } from './cannon.ts'
 import { closedLoop } from './closed-loop.ts'
-import type { Load, LoadResult, OnWindow } from './load.ts'
+import type { Fill, Load, LoadResult, OnWindow } from './load.ts'
 import { type OpenLoad, type OpenResult, openLoop } from './open-loop.ts'
 
 /** One load and who generates it. */
 export type Job =
-  | { readonly generator: 'closed loop'; readonly load: Load }
+  | { readonly generator: 'closed loop'; readonly load: Load | Fill }
   | { readonly generator: 'open loop'; readonly load: OpenLoad }
   | { readonly generator: 'autocannon'; readonly load: CannonLoad }
 

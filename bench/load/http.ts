@@ -12,6 +12,7 @@ import { once } from 'node:events'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { formatTilePath } from '../../src/tlog/tile.ts'
 import { peekCheckpoint } from '../../test/support/append.ts'
 import { repositoryRoot } from '../../test/support/root.ts'
 import { type Server, startServer } from '../../test/support/server.ts'
@@ -21,7 +22,7 @@ import type { Job } from './generator.ts'
 import type { Load, LoadResult } from './load.ts'
 import type { OpenResult } from './open-loop.ts'
 import type { RequestKind } from './requests.ts'
-import { type Measured, runLoad } from './run-load.ts'
+import { BATCH, batchRequest, ENTRY_BYTES, fill, type Measured, runLoad } from './run-load.ts'
 
 const { values } = parseArgs({
   options: {
@@ -32,8 +33,6 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const warmUpSeconds = Math.min(2, seconds / 2)
-const ENTRY_BYTES = 256
-const BATCH = 1_000
 
 /** A server to put under load. */
 interface Target extends AsyncDisposable {
@@ -134,8 +133,7 @@ const batch = async (rows: Row[]): Promise<void> => {
   const connections = 8
   const run = async (target: Target, name: string, encoding: 'octet-stream' | 'cbor-seq'): Promise<void> => {
     const { token } = target
-    const request = { kind: 'add-batch', entryBytes: ENTRY_BYTES, entries: BATCH, encoding, token } as const
-    const job: Job = { generator: 'closed loop', load: loadOn(target, request, connections) }
+    const job: Job = { generator: 'closed loop', load: loadOn(target, batchRequest(token, encoding), connections) }
     const measured = await runAppends(target, job, BATCH)
     const { generator } = job
     rows.push({ section: 'batch', name: `${name}, ${encoding}`, generator, connections, unit: BATCH, measured })
@@ -158,16 +156,20 @@ const READ_SIZE = 512 * BATCH
 
 const read = async (rows: Row[]): Promise<void> => {
   await withServer([], async (server) => {
-    await fill(server, READ_SIZE)
-    const { size } = await peekCheckpoint(server.url)
+    await fill(server, server.token, READ_SIZE)
+    const size = READ_SIZE
     const some = (path: (index: number) => string, below: number): readonly string[] =>
       Array.from({ length: 4_096 }, () => path(Math.floor(Math.random() * below)))
     const full = Math.floor(size / 256)
     const kinds: readonly (readonly [string, readonly string[], number?])[] = [
       ['checkpoint', ['/checkpoint']],
-      ['full tile', some((i) => tilePath('0', i), full), 8_192],
-      ['partial tile', some((i) => `${tilePath('0', i)}.p/128`, full), 4_096],
-      ['entry bundle', some((i) => tilePath('entries', i), full), 256 * (2 + ENTRY_BYTES)],
+      ['full tile', some((i) => `/${formatTilePath({ level: 0, index: i, width: 256 })}`, full), 8_192],
+      ['partial tile', some((i) => `/${formatTilePath({ level: 0, index: i, width: 128 })}`, full), 4_096],
+      [
+        'entry bundle',
+        some((i) => `/${formatTilePath({ level: 'entries', index: i, width: 256 })}`, full),
+        256 * (2 + ENTRY_BYTES),
+      ],
       ['inclusion proof', some((i) => `/inclusion/${size}/${i}`, size)],
       ['proof file', some((i) => `/proof/${i}`, size)],
     ]
@@ -182,27 +184,6 @@ const read = async (rows: Row[]): Promise<void> => {
     await run(bare, 'bare, 8 KiB', ['/'], 8_192)
     for (const [name, paths, bytes] of kinds) await run(server, name, paths, bytes)
   })
-}
-
-/** Appends entries until there are `size` of them. */
-const fill = async (server: Server, size: number): Promise<void> => {
-  const request = {
-    kind: 'add-batch',
-    entryBytes: ENTRY_BYTES,
-    entries: BATCH,
-    encoding: 'octet-stream',
-    token: server.token,
-  } as const
-  while ((await peekCheckpoint(server.url)).size < size) {
-    const load = { ...loadOn(server, request, 8), warmUpSeconds: 0, seconds: 1 }
-    await runLoad({ generator: 'closed loop', load }, server.pid)
-  }
-}
-
-/** spec: The index is encoded in three-digit path elements, all but the last with an x in front. */
-const tilePath = (level: string, index: number): string => {
-  const digits = String(index).padStart(Math.ceil(String(index).length / 3) * 3, '0')
-  return `/tile/${level}/${digits.replaceAll(/\d{3}(?=\d)/g, 'x$&/')}`
 }
 
 const sections: Readonly<Record<Section, { readonly title: string; readonly run: (rows: Row[]) => Promise<void> }>> = {

@@ -10,6 +10,11 @@ export interface Load {
   readonly seconds: number
 }
 
+/** So many requests on one server, as fast as they are answered; the window is open all the time. */
+export interface Fill extends Pick<Load, 'url' | 'request' | 'connections'> {
+  readonly requests: number
+}
+
 /** Called when the window opens and when it closes. */
 export type OnWindow = (edge: 'opens' | 'closes') => void
 

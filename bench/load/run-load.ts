@@ -8,6 +8,11 @@ import { deferred } from './deferred.ts'
 import type { Job, Report } from './generator.ts'
 import type { LoadResult } from './load.ts'
 import type { OpenResult } from './open-loop.ts'
+import type { RequestKind } from './requests.ts'
+
+/** What all loads append: entries of so many bytes, and so many of them in a batch. */
+export const ENTRY_BYTES = 256
+export const BATCH = 1_000
 
 /** What a load showed, and what it cost. */
 export interface Measured<Result extends LoadResult = LoadResult> {
@@ -69,4 +74,24 @@ export const runLoad = async <J extends Job>(
     rssBytes: to.rssBytes,
   }
   return measured as Measured<J['generator'] extends 'open loop' ? OpenResult : LoadResult>
+}
+
+/** A request of a batch in the form that costs a generator the least. */
+export const batchRequest = (token: string, encoding: 'octet-stream' | 'cbor-seq' = 'octet-stream'): RequestKind => ({
+  kind: 'add-batch',
+  entryBytes: ENTRY_BYTES,
+  entries: BATCH,
+  encoding,
+  token,
+})
+
+/** Appends `count` new entries, which must be whole batches. */
+export const fill = (
+  { url, pid }: { readonly url: string; readonly pid: number },
+  token: string,
+  count: number,
+): Promise<Measured> => {
+  if (count % BATCH !== 0) throw new RangeError(`want a multiple of ${BATCH} entries, got ${count}`)
+  const load = { url, request: batchRequest(token), connections: 8, requests: count / BATCH }
+  return runLoad({ generator: 'closed loop', load }, pid)
 }
