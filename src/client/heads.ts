@@ -79,8 +79,10 @@ export class HeadKeeper {
   async #keepLarger(last: VerifiedCheckpoint, next: VerifiedCheckpoint, source: TileSource): Promise<Head> {
     const tree = this.#tree?.over(source) ?? (await this.#openLast(last, next, source))
     await assertPrefix(next, last, tree)
+    // What was remembered from before a stricter policy is good to compare with, and no answer.
+    const checkpoint = this.#reader.open(last.bytes)
     this.#tree ??= tree
-    return { checkpoint: last, tree: this.#tree }
+    return { checkpoint, tree: this.#tree }
   }
 
   async #openLast(last: VerifiedCheckpoint, next: VerifiedCheckpoint, source: TileSource): Promise<TileTree> {
@@ -104,7 +106,7 @@ export class HeadKeeper {
 
   #open(bytes: Uint8Array): VerifiedCheckpoint {
     try {
-      return this.#reader.open(bytes)
+      return this.#reader.openKept(bytes)
     } catch (cause) {
       if (!isTlogError(cause)) throw cause
       throw new TlogError(cause.code, `the remembered checkpoint: ${cause.message}`, { cause })

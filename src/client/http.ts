@@ -52,13 +52,16 @@ export const httpSender = (options: HttpOptions): Send => {
   const { maxAttempts = 5, retryDelayMs = 250, maxRetryDelayMs = 30_000, random = Math.random } = options
   const prefix = new URL(options.url).href.replace(/\/+$/, '')
   return async (request) => {
+    let unsure: TlogError | undefined
     for (let attempt = 1; ; attempt++) {
       const outcome = await tryOnce(options, `${prefix}/${request.path}`, request)
       if (outcome.kind === 'answer') return outcome.body
       if (outcome.kind === 'failed') throw outcome.error
       const backoff = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** (attempt - 1))
       const asked = outcome.afterMs
-      if (attempt >= maxAttempts || (asked !== undefined && asked > maxRetryDelayMs)) throw outcome.error
+      // What was sent and not answered may have been done, whatever the last answer says.
+      if (request.method === 'POST' && outcome.error.code === 'io') unsure = outcome.error
+      if (attempt >= maxAttempts || (asked !== undefined && asked > maxRetryDelayMs)) throw unsure ?? outcome.error
       // Jittered, so that clients who were turned away together do not come back together.
       await pause(asked === undefined ? backoff * random() : asked + retryDelayMs * random(), request.signal)
     }

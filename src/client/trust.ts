@@ -1,6 +1,6 @@
 /** Trust: the keys or the policy that a reader has pinned, and the one way in which signed checkpoints become believable. */
 import type { NoteVerifier } from '../note/algorithm.ts'
-import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../note/key.ts'
+import { parseVerifierKey, type VerifierKey } from '../note/key.ts'
 import { encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
@@ -42,6 +42,11 @@ export interface CheckpointReader {
    * the quorum is not met.
    */
   open(bytes: Uint8Array): VerifiedCheckpoint
+  /**
+   * The same without asking for a quorum: for checkpoints that were kept, since they may be older than the policy or than
+   * the cosignatures on them. Good for comparing with, not for believing in.
+   */
+  openKept(bytes: Uint8Array): VerifiedCheckpoint
 }
 
 /**
@@ -60,18 +65,15 @@ export const checkpointReader = (trust: Trust): CheckpointReader => {
 const keyReader = (verifiers: readonly NoteVerifier[], pinned: string | undefined): CheckpointReader => {
   if (verifiers.length === 0) throw new TypeError('want a vkey, verifiers or a policy: nothing is believed without')
   const origins = pinned === undefined ? [...new Set(verifiers.map(({ name }) => name))] : [pinned]
-  return {
-    origins,
-    id: identity(origins, verifiers.map(nameOf)),
-    open: (bytes) => {
-      const opened = openCheckpoint(bytes, { origin: origins, verifiers })
-      // With several logs pinned, the key of one says nothing about another.
-      if (pinned === undefined && !opened.verified.some(({ name }) => name === opened.checkpoint.origin)) {
-        throw new TlogError('untrusted', `${JSON.stringify(opened.checkpoint.origin)} is signed by another log's key`)
-      }
-      return { ...opened, cosigners: [] }
-    },
+  const open = (bytes: Uint8Array): VerifiedCheckpoint => {
+    const opened = openCheckpoint(bytes, { origin: origins, verifiers })
+    // With several logs pinned, the key of one says nothing about another.
+    if (pinned === undefined && !opened.verified.some(({ name }) => name === opened.checkpoint.origin)) {
+      throw new TlogError('untrusted', `${JSON.stringify(opened.checkpoint.origin)} is signed by another log's key`)
+    }
+    return { ...opened, cosigners: [] }
   }
+  return { origins, id: identity(origins, verifiers.map(nameOf)), open, openKept: open }
 }
 
 const policyReader = (policy: Policy, keys: readonly VerifierKey[], pinned: string | undefined): CheckpointReader => {
@@ -80,15 +82,11 @@ const policyReader = (policy: Policy, keys: readonly VerifierKey[], pinned: stri
   if (logs.length === 0)
     throw new TypeError(`want a log in the policy, or a vkey beside it, got none of ${pinned ?? 'any origin'}`)
   formatPolicy(policy)
-  const origins = [...new Set(logs.map(({ key }) => key.name))]
-  return {
-    origins,
-    id: identity(
-      origins,
-      logs.map(({ key }) => formatVerifierKey(key)),
-    ),
-    open: (bytes) => checkPolicy(policy, bytes, { logs }),
-  }
+  const logAlone = keyReader(
+    logs.map(({ key }) => verifierOf(key)),
+    pinned,
+  )
+  return { ...logAlone, open: (bytes) => checkPolicy(policy, bytes, { logs }) }
 }
 
 const nameOf = ({ name, keyId }: NoteVerifier): string => `${name} ${keyId}`

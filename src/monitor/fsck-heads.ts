@@ -1,6 +1,5 @@
 /** Older checkpoints under fsck: whatever the log signed before must be of the same history. */
 import { type CheckpointReader, checkpointReader, type Trust } from '../client/trust.ts'
-import { formatVerifierKey } from '../note/key.ts'
 import { isTlogError } from '../primitives/error.ts'
 import { equalHash, type Hash } from '../primitives/hash.ts'
 import type { Checkpoint } from '../tlog/checkpoint.ts'
@@ -84,13 +83,13 @@ const nextOf = async (source: AsyncIterator<Checkpoint>): Promise<Checkpoint | u
 /** The checkpoints of the caller, each accepted as the newest one would be. */
 async function* given({ findings, trust, older, from }: HeadParts): AsyncGenerator<Checkpoint, void, undefined> {
   const reader = checkpointReader(trust)
-  const opened = older.flatMap((bytes, i) => open(reader, bytes, findings, `older checkpoint ${i}`))
+  const opened = older.flatMap((bytes, i) => open(reader.open, bytes, findings, `older checkpoint ${i}`))
   yield* opened.filter(({ size }) => size >= from).toSorted((a, b) => a.size - b.size)
 }
 
 /** The checkpoints that are kept with the log. They were signed before any witness saw them, so no quorum is asked for. */
 async function* kept({ source, findings, trust, from }: HeadParts): AsyncGenerator<Checkpoint, void, undefined> {
-  const reader = checkpointReader(logAlone(trust))
+  const reader = checkpointReader(trust)
   const heads = source.heads?.()[Symbol.asyncIterator]()
   for (let last = from; heads !== undefined; ) {
     const read = await readOrDamage(heads.next())
@@ -98,25 +97,29 @@ async function* kept({ source, findings, trust, from }: HeadParts): AsyncGenerat
       return findings.add({ kind: 'checkpoint', at: last, message: `after this size: ${read.error.message}` }, last)
     }
     if (read.value.done === true) return
-    for (const checkpoint of open(reader, read.value.value, findings, `a checkpoint kept after size ${last}`)) {
+    for (const checkpoint of open(
+      reader.openKept,
+      read.value.value,
+      findings,
+      `a checkpoint kept after size ${last}`,
+    )) {
       last = Math.max(from, checkpoint.size)
       if (checkpoint.size >= from) yield checkpoint
     }
   }
 }
 
-const open = (reader: CheckpointReader, bytes: Uint8Array, findings: Findings, what: string): readonly Checkpoint[] => {
+const open = (
+  verify: CheckpointReader['open'],
+  bytes: Uint8Array,
+  findings: Findings,
+  what: string,
+): readonly Checkpoint[] => {
   try {
-    return [reader.open(bytes).checkpoint]
+    return [verify(bytes).checkpoint]
   } catch (error) {
     if (!isTlogError(error)) throw error
     findings.add({ kind: 'checkpoint', at: 'checkpoint', message: `${what}: ${error.code}: ${error.message}` }, 0)
     return []
   }
-}
-
-const logAlone = ({ policy, vkey, verifiers, origin }: Trust): Trust => {
-  if (policy === undefined) return { vkey, verifiers, origin }
-  const logs = policy.logs.map(({ key }) => key).filter(({ name }) => origin === undefined || name === origin)
-  return { vkey: vkey ?? logs.map(formatVerifierKey), origin }
 }

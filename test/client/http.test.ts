@@ -279,6 +279,15 @@ describe('a producer', () => {
     expect(`${error} ${(error as Error).stack} ${JSON.stringify(error)}`).not.toContain('secret')
   })
 
+  it('knows that nothing was kept only if every attempt was turned away', async () => {
+    const full = await serve((_request, response) => response.writeHead(429).end())
+    await expect(new Producer({ url: full.url, ...quick }).add(entry)).rejects.toSatisfy(code('pushback'))
+    const unsure = await serve((request, response, count) => {
+      count === 1 ? request.socket.destroy() : response.writeHead(429).end()
+    })
+    await expect(new Producer({ url: unsure.url, ...quick }).add(entry)).rejects.toSatisfy(code('unknown_outcome'))
+  })
+
   it('takes its token to no other place', async () => {
     const target = await serve((_request, response) => response.end('7'))
     const { url } = await serve((_request, response) =>

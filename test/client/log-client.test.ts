@@ -5,18 +5,24 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type CheckpointStore,
+  formatNote,
   hashLeaf,
   InconsistentError,
   LogClient,
   type LogClientOptions,
   Producer,
+  parseNote,
+  parsePolicy,
   type ResourceCache,
   verifyConsistency,
   verifyInclusion,
   verifyInconsistency,
   verifyProofFile,
 } from '../../src/client/index.ts'
+import { COSIGNATURE_V1 } from '../../src/note/algorithm.ts'
+import { formatVerifierKey, signerKey } from '../../src/note/key.ts'
 import { isTlogError } from '../../src/primitives/error.ts'
+import { signerOf } from '../../src/tlog/signatures/index.ts'
 import { LOG_URL, logFetch } from '../support/log-fetch.ts'
 import { type MemoryLog, memoryLog, numbered } from '../support/memory-log.ts'
 import { type Server, startServer } from '../support/server.ts'
@@ -215,6 +221,36 @@ describe('trust', () => {
     expect(store.saved.size).toBe(0)
     await clientOf(made, { store }).checkpoint()
     expect([...store.saved.values()]).toEqual([made.checkpoint()])
+  })
+
+  it('holds a log to what was remembered before the policy became stricter', async () => {
+    const made = await memoryLog()
+    await made.append(numbered(0, 300))
+    const store = memoryStore()
+    await clientOf(made, { store }).checkpoint()
+    const witness = signerKey('witness.example', COSIGNATURE_V1, new Uint8Array(32).fill(7))
+    const policy = parsePolicy(`log ${made.vkey}\nwitness w ${formatVerifierKey(witness)}\nquorum w\n`)
+    const cosigned = (bytes: Uint8Array): Uint8Array => {
+      const { text: body, signatures } = parseNote(bytes)
+      const signer = signerOf(witness, { time: 1_767_225_600 })
+      const line = { name: signer.name, keyId: signer.keyId, signature: signer.sign(body) }
+      return formatNote({ text: body, signatures: [...signatures, line] })
+    }
+    const serving = (of: MemoryLog, checkpoint: Uint8Array): LogClient =>
+      clientOf(made, {
+        ...{ store, policy, vkey: undefined },
+        fetch: async (input, init) =>
+          String(input).endsWith('/checkpoint') ? new Response(Uint8Array.from(checkpoint)) : logFetch(of)(input, init),
+      })
+    const forked = await memoryLog()
+    await forked.append(numbered(1, 400))
+    await expect(serving(forked, cosigned(forked.checkpoint())).checkpoint()).rejects.toThrow(InconsistentError)
+    // Of the remembered head no witness is known, so it does not stand in for an older one that is cosigned.
+    const older = await memoryLog()
+    await older.append(numbered(0, 200))
+    await expect(serving(made, cosigned(older.checkpoint())).checkpoint()).rejects.toSatisfy(code('untrusted'))
+    const head = await serving(made, cosigned(made.checkpoint())).checkpoint()
+    expect(head.cosigners).toHaveLength(1)
   })
 
   it('does not believe a checkpoint that it could not save', async () => {
