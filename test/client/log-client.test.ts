@@ -200,7 +200,7 @@ describe('trust', () => {
     await expect(clientOf(mine, { store, fetch: logFetch(otherKey) }).checkpoint()).rejects.toSatisfy(code('untrusted'))
   })
 
-  it('[CLIENT-1] remembers under the pinned origin and key, and refuses a memory that is not of them', async () => {
+  it('[CLIENT-6] remembers under the pinned origin and key, and refuses a memory that is not of them', async () => {
     const [a, b] = [await memoryLog({ origin: 'a.example' }), await memoryLog({ origin: 'b.example' })]
     const store = memoryStore()
     await clientOf(a, { store }).checkpoint()
@@ -211,7 +211,7 @@ describe('trust', () => {
     await expect(clientOf(b, { store: confused }).checkpoint()).rejects.toSatisfy(code('wrong_origin'))
   })
 
-  it('saves a checkpoint only after it was verified', async () => {
+  it('[CLIENT-6] saves a checkpoint only after it was verified', async () => {
     const made = await memoryLog()
     await made.append(numbered(0, 300))
     const store = memoryStore()
@@ -253,7 +253,7 @@ describe('trust', () => {
     expect(head.cosigners).toHaveLength(1)
   })
 
-  it('does not believe a checkpoint that it could not save', async () => {
+  it('[CLIENT-6] does not believe a checkpoint that it could not save', async () => {
     const made = await memoryLog()
     const store: CheckpointStore = { load: async () => undefined, save: () => Promise.reject(new Error('disk full')) }
     await expect(clientOf(made, { store }).checkpoint()).rejects.toThrow('disk full')

@@ -115,7 +115,7 @@ describe('a whole log', () => {
     expect(await check(made, store)).toMatchObject({ ok: true, size: 600, checked: { keys: 600 } })
   })
 
-  it('passes with its older checkpoints, and tells which one is not of it', async () => {
+  it('[FSCK-2] passes with its older checkpoints, and tells which one is not of it', async () => {
     const made = await memoryLog()
     const older: Uint8Array[] = []
     for (const size of [0, 1, 255, 256, 300, 600]) {
@@ -311,7 +311,7 @@ describe('over HTTP', () => {
     }
   })
 
-  it('a log that cannot be reached has no verdict', async () => {
+  it('[FSCK-3] a log that cannot be reached has no verdict', async () => {
     const made = await logOf(600)
     const fetch: typeof globalThis.fetch = async (input, init) =>
       String(input).includes('/tile/0/001') ? new Response('', { status: 500 }) : logFetch(made)(input, init)
