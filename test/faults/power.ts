@@ -48,21 +48,21 @@ export const recorded = (folder: string): { readonly env: Record<string, string>
   return { env, recording }
 }
 
+/** Two sessions under load, each killed at its end, so that the trace also holds a recovery. */
 const record = async (folder: string, { seed, main, each, maxBytes }: PowerOptions): Promise<Recorded> => {
   const { env, recording } = recorded(folder)
   // As slow as a disk, so that what happens before and after a sync is told apart.
   writeFileSync(env['POWER_DELAY'] ?? '', '2')
   const oracle = new Oracle(() => statSync(recording.trace).size)
-  await using server = await startServing({
-    dataDir: join(recording.root, 'data'),
-    env,
-    ...(main === undefined ? {} : { main }),
-  })
-  oracle.vkey = server.vkey()
   const entries = entryWriter(`power ${seed}`, seed, 32, maxBytes)
-  const load = { server, oracle, entries, producers: 8, stop: AbortSignal.timeout(120_000), each }
-  await runLoad(load)
-  await server.end('SIGKILL')
+  for (let session = 0; session < 2; session++) {
+    const dataDir = join(recording.root, 'data')
+    await using server = await startServing({ dataDir, env, ...(main === undefined ? {} : { main }) })
+    oracle.vkey = server.vkey()
+    const stop = AbortSignal.timeout(120_000)
+    await runLoad({ server, oracle, entries, producers: 8, stop, each: Math.ceil(each / 2) })
+    await server.end('SIGKILL')
+  }
   return { recording, oracle }
 }
 
