@@ -104,7 +104,7 @@ describe('[HTTP-8] secrets', () => {
   })
 
   it('the keys are in no output, answer, argument or variable, in any spelling', () => {
-    const signer = Buffer.from(file('log.key').split('+').at(-1) ?? '', 'base64')
+    const signer = Buffer.from(file('log.key').split('+').slice(4).join('+'), 'base64')
     expect(signer).toHaveLength(33)
     const pem = file('sth.key')
     const scalar = Buffer.from(createPrivateKey(pem).export({ format: 'jwk' }).d ?? '', 'base64url')
