@@ -99,11 +99,15 @@ describe('README.md', () => {
   }
 
   for (const block of runnable) {
-    it.skipIf(noCurl && usesCurl(block))(`runs as printed: ${nameOf(block)}`, async () => {
-      if (block.language === 'sh') await runShell(block.text)
-      else if (block.language === 'ts') await runTypeScript(block.text)
-      else expect.fail(`line ${block.line}: nobody knows how to run ${block.language}`)
-    })
+    it.skipIf(noCurl && usesCurl(block))(
+      `runs as printed: ${nameOf(block)}`,
+      async () => {
+        if (block.language === 'sh') await runShell(block.text)
+        else if (block.language === 'ts') await runTypeScript(block.text)
+        else expect.fail(`line ${block.line}: nobody knows how to run ${block.language}`)
+      },
+      240_000,
+    )
   }
 
   it('leaves entries in the log', async () => {
