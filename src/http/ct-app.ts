@@ -20,7 +20,7 @@ export interface CtAppOptions {
 /** Entries an answer of get-entries has at most. */
 export const MAX_ENTRIES = 1_000
 /** After this many bytes an answer takes no further entries: 1,000 of the largest would be 65 MB. */
-const MAX_BYTES = 4 * 2 ** 20
+const MAX_BYTES = 2 ** 20
 /** Entries read at a time. */
 const STEP = 64
 

@@ -112,7 +112,7 @@ class LevelLog implements LogStore {
   }
 
   async head(): Promise<Versioned | undefined> {
-    const [last] = await this.#database.iterator({ ...logRows, reverse: true, limit: 1 }).all()
+    const [last] = await reading(this.#database.iterator({ ...logRows, reverse: true, limit: 1 }).all())
     if (last === undefined) return undefined
     const [key, row] = last
     if (kindOf(key) !== rowKinds.head) throw new TlogError('corrupt', 'the last row of the log is not a head')
@@ -143,7 +143,7 @@ class LevelLog implements LogStore {
     const found: Uint8Array[] = []
     let next: number | undefined
     const rows = this.#database.iterator({ gte: runRow(start - (start % RUN_BOUNDARY)), lt: runRow(end) })
-    for (const [key, bytes] of await rows.all()) {
+    for (const [key, bytes] of await reading(rows.all())) {
       if (kindOf(key) !== rowKinds.run) continue
       const firstIndex = readUint64(key, 1)
       if (next !== undefined && firstIndex !== next) break
@@ -157,20 +157,20 @@ class LevelLog implements LogStore {
   }
 
   async fullTile(key: TileKey): Promise<Uint8Array | undefined> {
-    return this.#database.get(tileRow(key))
+    return reading(this.#database.get(tileRow(key)))
   }
 
   async *heads(): AsyncIterable<Uint8Array> {
-    for await (const key of this.#database.keys(logRows)) {
+    for await (const key of readingEach(this.#database.keys(logRows))) {
       if (!isLogRow(key)) throw new TlogError('corrupt', 'a row of the log has a key that no row has')
       if (kindOf(key) !== rowKinds.head) continue
-      const row = await this.#database.get(key)
+      const row = await reading(this.#database.get(key))
       if (row !== undefined) yield unseal(key, row, 'a head').slice(8)
     }
   }
 
   async lookup(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#database.getMany(keys.map(indexRow))
+    return reading(this.#database.getMany(keys.map(indexRow)))
   }
 }
 
@@ -188,7 +188,7 @@ class LevelMap implements KeyValueStore {
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const row = mapRow(this.#name, key)
-    const value = await this.#database.get(row)
+    const value = await reading(this.#database.get(row))
     return value && unseal(row, value, `a row of ${this.#name}`)
   }
 
@@ -203,12 +203,33 @@ class LevelMap implements KeyValueStore {
 
   async *range(from: Uint8Array, to: Uint8Array): AsyncIterable<Row> {
     const prefix = mapRow(this.#name, new Uint8Array(0)).length
-    for await (const [key, value] of this.#database.iterator({
-      gte: mapRow(this.#name, from),
-      lt: mapRow(this.#name, to),
-    })) {
+    const rows = this.#database.iterator({ gte: mapRow(this.#name, from), lt: mapRow(this.#name, to) })
+    for await (const [key, value] of readingEach(rows)) {
       yield { key: key.slice(prefix), value: unseal(key, value, `a row of ${this.#name}`) }
     }
+  }
+}
+
+/** What LevelDB says of rows that it cannot read, in our words: `corrupt` for damage, `io` for a disk that refuses. */
+const readError = (cause: unknown): TlogError => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const code = /orruption|snappy|block|checksum/i.test(message) ? 'corrupt' : 'io'
+  return new TlogError(code, `the database cannot be read: ${message}`, { cause })
+}
+
+const reading = async <T>(read: Promise<T>): Promise<T> => {
+  try {
+    return await read
+  } catch (cause) {
+    throw readError(cause)
+  }
+}
+
+async function* readingEach<T>(rows: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* rows
+  } catch (cause) {
+    throw readError(cause)
   }
 }
 

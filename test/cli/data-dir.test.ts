@@ -113,7 +113,8 @@ describe('a data folder', () => {
       const path = shell.path(`flipped/db/${name}`)
       const bytes = readFileSync(path)
       const at = bytes.indexOf('entry 3')
-      bytes[at < 0 ? bytes.length - 900 : at + 6] = 0x78
+      // Where the text is compressed, a byte of the rows: the end of a file holds a filter, where some flips do no harm.
+      bytes[at < 0 ? Math.floor(bytes.length / 3) : at + 6]! ^= 0xff
       writeFileSync(path, bytes)
       const { code, stdout, stderr } = await treehead('fsck --data flipped')
       expect([1, 3]).toContain(code)
