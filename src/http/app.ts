@@ -19,14 +19,13 @@ export interface AppOptions extends AppendAppOptions {
 /** Joins the parts. Unknown paths are 404, known paths with another method 405, both as one line of text. */
 export const createApp = (options: AppOptions): Hono<Env> => {
   const app = new Hono<Env>()
-  app.route('/', appendApp(options))
   app.use('*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST'], exposeHeaders: ['Retry-After'] }))
   app.use('*', observeRequests(options.served ?? []))
   app.use('*', async (c, next) => {
     await next()
     for (const [name, value] of Object.entries(standardHeaders)) c.res.headers.set(name, value)
   })
-  for (const part of [logApp(options.log), ...options.parts]) app.route('/', part)
+  for (const part of [appendApp(options), logApp(options.log), ...options.parts]) app.route('/', part)
   app.onError((error, c) => answerError(error, c, options.report))
   const known = app.routes.filter(({ method }) => method === 'GET' || method === 'POST')
   app.notFound((c) => {

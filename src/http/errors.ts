@@ -29,21 +29,37 @@ export const statusOf: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   usage: 400,
 }
 
-/** Answers `error` as a line of text with its code in front; called for whatever a handler threw. */
-export const answerError = (error: unknown, c: Context, report: (error: unknown) => void): Response => {
-  // hono's own middleware throws these; swallowing them would turn a 413 into a 500.
-  if (error instanceof HTTPException) return error.getResponse()
+/** An error as it is answered. */
+export interface ErrorAnswer {
+  readonly status: ContentfulStatusCode
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/** The answer to `error`: a line of text with its code in front. Reports what is the server's own fault. */
+export const errorAnswer = (error: unknown, report: (error: unknown) => void): ErrorAnswer => {
+  const headers: Record<string, string> = {
+    ...standardHeaders,
+    'Cache-Control': 'no-store',
+    'Content-Type': 'text/plain; charset=utf-8',
+  }
   if (!(error instanceof TlogError)) {
     report(error)
-    return c.text('internal: the server failed; its log says more\n', 500)
+    return { status: 500, headers, text: 'internal: the server failed; its log says more\n' }
   }
   const status = statusOf[error.code]
   if (status >= 500) report(error)
-  if (status === 429 || status === 503) c.header('Retry-After', String(retryAfterSeconds()))
-  if (status === 401) c.header('WWW-Authenticate', 'Bearer')
-  c.header('Cache-Control', 'no-store')
-  for (const [name, value] of Object.entries(standardHeaders)) c.header(name, value)
-  return c.text(`${error.code}: ${sentence(error)}\n`, status)
+  if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds())
+  if (status === 401) headers['WWW-Authenticate'] = 'Bearer'
+  return { status, headers, text: `${error.code}: ${sentence(error)}\n` }
+}
+
+/** Answers `error`; called for whatever a handler threw. */
+export const answerError = (error: unknown, c: Context, report: (error: unknown) => void): Response => {
+  // hono's own middleware throws these; swallowing them would turn a 413 into a 500.
+  if (error instanceof HTTPException) return error.getResponse()
+  const { status, headers, text } = errorAnswer(error, report)
+  return c.body(text, status, headers)
 }
 
 const sentence = (error: TlogError): string => {

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { TlogError } from '../primitives/error.ts'
+import type { Shortcut } from './append-shortcut.ts'
 import type { Env } from './body.ts'
 import { standardHeaders } from './headers.ts'
 import { boundUnread, inTurns } from './outflow.ts'
@@ -21,6 +22,8 @@ export interface ServeOptions {
   readonly requestTimeoutMs?: number
   /** Bytes of answers that clients may leave unread, all together. Default 256 MiB. */
   readonly maxUnreadBytes?: number
+  /** Asked before the app; what it leaves alone is the app's. */
+  readonly shortcut?: Shortcut
 }
 
 /** A listening server. */
@@ -33,7 +36,7 @@ export interface Listening {
 /** Listens. Rejects with `io` when the address is taken or not ours. */
 export const serve = async (app: Hono<Env>, limits: ServeOptions): Promise<Listening> => {
   const { host, port, maxConnections = 10_000, headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = limits
-  const { maxUnreadBytes = 256 * 2 ** 20 } = limits
+  const { maxUnreadBytes = 256 * 2 ** 20, shortcut = () => false } = limits
   const options = {
     // Node's own defaults leave a slow client 85 seconds and an idle one for ever.
     headersTimeout: headersTimeoutMs,
@@ -45,7 +48,7 @@ export const serve = async (app: Hono<Env>, limits: ServeOptions): Promise<Liste
   const listener = getRequestListener(app.fetch, { errorHandler: answerRequestError })
   const server = createServer(
     options,
-    inTurns((request, response) => void listener(request, response)),
+    inTurns((request, response) => void (shortcut(request, response) || listener(request, response))),
   )
   server.maxConnections = maxConnections
   // Once the server is stopping, every answer is the last of its connection; else a busy client would keep it for ever.

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { createApp } from '../../http/app.ts'
+import { type AppendShortcutOptions, appendShortcut } from '../../http/append-shortcut.ts'
 import { ctApp } from '../../http/ct-app.ts'
 import { docsApp } from '../../http/docs-page.ts'
 import { createHealth, type Health } from '../../http/health.ts'
@@ -94,21 +95,25 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       version: version(),
     })
     observers.push(health.observe, metrics.observe)
-    const app = createApp({
+    const options: AppendShortcutOptions = {
       log,
       writers: config.open ? 'open' : data.tokens,
       maxBatchEntries: config.maxBatchEntries,
       maxBatchBytes: config.maxBatchBytes,
       served: [metrics.observeServed, logRequests(logger)],
+      report: logFailures(logger),
+    }
+    const app = createApp({
+      ...options,
       parts: [
         ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
         operationApp({ reader: log.reader, health, metrics }),
         docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
       ],
-      report: logFailures(logger),
     })
     const { maxConnections, headersTimeoutMs, requestTimeoutMs } = config
-    const server = await serve(app, { ...address, maxConnections, headersTimeoutMs, requestTimeoutMs })
+    const shortcut = appendShortcut(options)
+    const server = await serve(app, { ...address, maxConnections, headersTimeoutMs, requestTimeoutMs, shortcut })
     stopOnSignals({ server, data, health, logger, graceMs: config.stopGraceMs })
     logger.info({ url: server.url, origin: log.origin, size: log.reader.published.size }, 'listening')
     process.stdout.write(formatWelcome(welcomeOf(server.url, config, data)))
