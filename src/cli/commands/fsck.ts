@@ -5,15 +5,13 @@ import { Command, Option } from 'commander'
 import { httpResources } from '../../client/resources.ts'
 import { type DataDir, openDataDir } from '../../log/data-dir.node.ts'
 import { parseHead } from '../../log/head.ts'
-import { leafKey, readPosition } from '../../log/leaf-index.ts'
 import { openLedgerFile } from '../../log/ledger.node.ts'
+import { checkpointIn, storedKeys } from '../../log/stored-rows.ts'
 import { fsck } from '../../monitor/fsck.ts'
 import type { FsckReport, Problem } from '../../monitor/fsck-report.ts'
 import { type FsckSource, httpSource, storeSource } from '../../monitor/fsck-source.ts'
-import { decodeUtf8, equalBytes, readUint64 } from '../../primitives/bytes.ts'
+import { decodeUtf8 } from '../../primitives/bytes.ts'
 import { TlogError } from '../../primitives/error.ts'
-import { HASH_SIZE } from '../../primitives/hash.ts'
-import type { LogStore } from '../../storage/storage.ts'
 import { reach } from '../connect.ts'
 import { withDatabaseCopy } from '../database-copy.ts'
 import {
@@ -85,7 +83,7 @@ const checkStored = async (flags: FsckFlags, data: string, older: readonly Uint8
   const trust = (await readTrustIfGiven(flags)) ?? { vkey: [dir.vkey] }
   const ledger = await readLedger(dir)
   const report = await withDatabaseCopy(dir, (store) =>
-    check(storeSource(store, { checkpointIn, keys: keysOf(store) }), trust, [...older, ...ledger.checkpoints]),
+    check(storeSource(store, { checkpointIn, keys: storedKeys(store) }), trust, [...older, ...ledger.checkpoints]),
   )
   if (ledger.problem === undefined) return report
   return { ...report, ok: false, count: report.count + 1, problems: [ledger.problem, ...report.problems] }
@@ -117,24 +115,6 @@ const readLedger = async ({
     }
   }
 }
-
-/** Skips the time of signing, the first line of a stored head. */
-const checkpointIn = (head: Uint8Array): Uint8Array => {
-  const lineEnd = head.indexOf(0x0a)
-  if (lineEnd < 0) throw new TlogError('malformed', 'the stored head has no time line')
-  return head.slice(lineEnd + 1)
-}
-
-const keysOf = (store: LogStore) => ({
-  indexedSize: () => readPosition(store),
-  firstIndexOf: async (leafHashes: Uint8Array) => {
-    const keys: Uint8Array[] = []
-    for (let at = 0; at < leafHashes.length; at += HASH_SIZE) keys.push(leafKey(leafHashes.subarray(at)))
-    const values = await store.lookup(keys)
-    return values.map((value) => (value?.length === 8 ? readUint64(value) : undefined))
-  },
-  isSameKey: (a: Uint8Array, b: Uint8Array) => equalBytes(leafKey(a), leafKey(b)),
-})
 
 const linesOf = ({ ok, size, checked, count, problems }: FsckReport): string => {
   const scope = `${counted(checked.entries, 'entry', 'entries')}, ${counted(checked.tiles, 'tile')}`
