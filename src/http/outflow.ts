@@ -65,17 +65,22 @@ class Lane {
   }
 }
 
-/**
- * Looks at what all connections have been sent and have not taken, and closes the ones that owe most while it is more
- * than `maxBytes` in all. Ends with the server.
- */
-export const boundUnread = (server: Server, maxBytes: number, everyMs = 100): void => {
+/** The open connections of a server, kept up to date. */
+export const trackSockets = (server: Server): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  const timer = setInterval(() => {
+  return sockets
+}
+
+/**
+ * Looks at what the connections have been sent and have not taken, and closes the ones that owe most while it is more
+ * than `maxBytes` in all. Ends with the server.
+ */
+export const boundUnread = (server: Server, sockets: ReadonlySet<Socket>, maxBytes: number): void => {
+  const look = (): void => {
     let total = 0
     for (const socket of sockets) total += socket.writableLength
     if (total <= maxBytes) return
@@ -84,7 +89,7 @@ export const boundUnread = (server: Server, maxBytes: number, everyMs = 100): vo
       total -= socket.writableLength
       socket.destroy()
     }
-  }, everyMs)
-  timer.unref()
+  }
+  const timer = setInterval(look, 100).unref()
   server.once('close', () => clearInterval(timer))
 }

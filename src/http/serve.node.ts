@@ -1,6 +1,6 @@
 /** A real socket for the app: limits against slow and greedy clients, and a stop that answers what it has taken. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -8,7 +8,7 @@ import { TlogError } from '../primitives/error.ts'
 import type { Shortcut } from './append-shortcut.ts'
 import type { Env } from './body.ts'
 import { standardHeaders } from './headers.ts'
-import { boundUnread, inTurns } from './outflow.ts'
+import { boundUnread, inTurns, trackSockets } from './outflow.ts'
 
 /** Where to listen and how patient to be. */
 export interface ServeOptions {
@@ -58,11 +58,12 @@ export const serve = async (app: Hono<Env>, limits: ServeOptions): Promise<Liste
   // For clients that send quickly and then do not read.
   server.timeout = 2 * requestTimeoutMs
   server.on('clientError', answerClientError)
-  boundUnread(server, maxUnreadBytes)
+  const sockets = trackSockets(server)
+  boundUnread(server, sockets, maxUnreadBytes)
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return { url: `http://${name}:${address.port}`, stop: (graceMs) => stop(server, graceMs) }
+  return { url: `http://${name}:${address.port}`, stop: (graceMs) => stop(server, sockets, graceMs) }
 }
 
 /** A request whose Host or path is no part of a URL never reaches the app. */
@@ -100,7 +101,7 @@ const listen = (server: Server, host: string, port: number): Promise<void> =>
     server.listen({ host, port, backlog: 4_096 }, () => resolve())
   })
 
-const stop = (server: Server, graceMs: number): Promise<void> =>
+const stop = (server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
     // A connection that was answering when the stop came is idle afterwards, and nobody else closes it then.
@@ -111,4 +112,6 @@ const stop = (server: Server, graceMs: number): Promise<void> =>
       resolve()
     })
     server.closeIdleConnections()
+    // Browsers open connections ahead of need, and Node does not count one that has never asked anything as idle.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   })

@@ -24,6 +24,7 @@ import {
   variableOf,
 } from '../config.ts'
 import { formatConfig } from '../config-text.ts'
+import { teach } from '../lesson.ts'
 import { isLoopback, parseListen } from '../listen.ts'
 import { type OpenData, openData } from '../open-data.ts'
 import { exitCodes } from '../report.ts'
@@ -32,10 +33,21 @@ import { formatWelcome, type Welcome } from '../welcome.ts'
 
 /** The command. Its flags are the fields of the configuration. */
 export const serveCommand = (): Command => {
-  const command = new Command('serve')
-    .description(
-      'Run a log. The first start makes its key and an append token, and prints how to append and verify a first entry.',
-    )
+  const command = teach(new Command('serve'), {
+    summary: 'run a log; the first start makes its key and an append token',
+    about:
+      'Runs a log. The first start in a folder makes the key that signs its heads and a token to append with, and prints how to append and verify a first entry; every later start checks the log against its signed head and its ledger before it serves, and says why when it does not. Ctrl-C stops it: what is under way is answered, what was acknowledged is on disk. After a failed write it stops by itself. Log lines, in JSON, go to standard error.',
+    examples: [
+      ['on 127.0.0.1:6962, with the data in ./treehead-data', 'treehead serve'],
+      [
+        'another address, and the ledger on another disk',
+        'treehead serve --listen 127.0.0.1:7000 --ledger /mnt/other/ledger',
+      ],
+      ['try it out: no token, nothing kept', 'treehead serve --data memory: --open'],
+      ['what is configured, and where from', 'treehead serve --print-config'],
+    ],
+    codes: [exitCodes.refused, exitCodes.unavailable, exitCodes.failStop],
+  })
     .option('--config <file>', 'a TOML file of the fields below (env: TREEHEAD_CONFIG)')
     .option('--print-config', 'print the configuration in effect as such a file, and serve nothing')
   for (const key of fieldKeys) {
