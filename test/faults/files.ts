@@ -84,5 +84,7 @@ export const runFiles = async ({ each, seed, main, targets: chosen }: FileOption
   return { suite: 'files', seed, experiments: plans.length, figures, findings }
 }
 
-const nameOf = (verdict: Verdict, words: string): string =>
-  verdict === 'named at open' ? (/^treehead: ([a-z_]+)/.exec(words)?.[1] ?? words) : verdict
+const nameOf = (verdict: Verdict, words: string): string => {
+  if (verdict === 'named at open') return /^treehead: ([a-z_]+)/.exec(words)?.[1] ?? words
+  return verdict === 'noticed without a name' ? `${verdict} (${words})` : verdict
+}

@@ -1,9 +1,10 @@
 /** A `treehead serve` process that is going to be hurt: every end of it is a value, and the program may be a mutant. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, mainPath } from '../support/server.ts'
+import { mainPath } from '../support/server.ts'
 import { send } from './http.ts'
 
 /** The program under test: FAULTS_MAIN, else the built one. */
@@ -44,6 +45,24 @@ export interface LogProcess extends AsyncDisposable {
   end(signal: 'SIGKILL' | 'SIGTERM', ms?: number): Promise<Exit>
 }
 
+let next = process.pid * 37
+
+/**
+ * A free port below those that outgoing connections get by themselves, other ones for each process: many servers start at
+ * the same time here, and a port that was free a moment ago would now and then be taken.
+ */
+const choosePort = async (): Promise<number> => {
+  for (;;) {
+    const port = 20_000 + (next++ % 12_000)
+    const probe = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false))
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    })
+    if (isFree) return port
+  }
+}
+
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
@@ -61,7 +80,7 @@ const spawnServe = (options: LogOptions, port: number): ChildProcess => {
 
 /** Starts a server and returns at once; whether it serves is asked with `ready`. */
 export const startLog = async (options: LogOptions): Promise<LogProcess> => {
-  const port = await freePort()
+  const port = await choosePort()
   const url = `http://127.0.0.1:${port}`
   const child = spawnServe(options, port)
   running.add(child)
