@@ -1,7 +1,8 @@
 /**
  * Tessera's POSIX log and ours, in turn, under Tessera's own load generator: `npm run bench:compare`.
  *
- *     --rounds 3 --seconds 20 --writers 512 --bytes 256 --only tessera|treehead
+ *     --rounds 3 --seconds 20 --writers 512 --bytes 256 --only tessera
+ *     --args "--max-commit-entries 128"   more arguments of our server
  *
  * Each race has a fresh process and a fresh directory on the same disk; the order alternates; afterwards Tessera's
  * fsck must vouch for the whole log, since a fast log that lost something is not a result. Both make entries durable
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     writers: { type: 'string', default: '512' },
     bytes: { type: 'string', default: '256' },
     only: { type: 'string' },
+    args: { type: 'string', default: '' },
   },
 })
 const load: Load = {
@@ -34,13 +36,20 @@ const load: Load = {
   windowMs: Number(values.seconds) * 1_000,
 }
 
+const extra = values.args.split(' ').filter((word) => word !== '')
+
 interface Started extends RunningLog {
   stop(): Promise<unknown>
 }
 
+const startTreehead = (dir: string, args: readonly string[]): Promise<Started> =>
+  startServer({ dataDir: join(dir, 'data'), args: ['--origin', 'bench.example/treehead', ...args, ...extra] })
+
+/** Tessera's server keeps no index of leaves, so its pair is the log that allows duplicates. */
 const starters: Readonly<Record<string, (dir: string) => Promise<Started>>> = {
   tessera: (dir) => startPosixLog(join(dir, 'log'), 'bench.example/tessera'),
-  treehead: (dir) => startServer({ dataDir: join(dir, 'data'), args: ['--origin', 'bench.example/treehead'] }),
+  treehead: (dir) => startTreehead(dir, ['--allow-duplicates']),
+  'treehead, de-duplicating': (dir) => startTreehead(dir, []),
 }
 
 const scratch = join(repositoryRoot, '.cache/bench')

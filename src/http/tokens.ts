@@ -50,3 +50,11 @@ export const requireToken = (header: string | undefined, tokens: readonly Stored
   for (const stored of tokens) if (timingSafeEqual(given, stored.hash) && stored.role === role) known = true
   if (!known) throw new TlogError('unauthorized', 'the token is not known')
 }
+
+/** Compares without telling by the time it takes where they differ; their lengths are no secret. */
+export const equalSecrets = (a: string, b: string): boolean => {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
+}

@@ -113,6 +113,17 @@ describe('the shortcut', () => {
     expect({ ...pair.served.at(-1), ms: 0, path: '' }).toEqual({ ...seen, ms: 0, path: '' })
   })
 
+  it('a connection is asked for its token each time, whatever it has shown before', async () => {
+    const wrong = `Authorization: Bearer ${TOKEN.slice(0, -1)}X\r\n`
+    const requests = [right, wrong, right, '', 'Authorization: Bearer other\r\n', right].map((token, i) =>
+      post('/add', token, `token ${i}`),
+    )
+    const { text } = await rawExchange(portOf(pair.withShortcut.url), requests.join(''), { idleMs: 2_000, answers: 6 })
+    const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))
+    expect(statuses).toEqual([200, 401, 200, 401, 401, 200])
+    expect(pair.taken.slice(-6)).toEqual([true, false, true, false, false, true])
+  })
+
   it('a body that is cut off goes nowhere, and the server goes on', async () => {
     const { size } = pair.log.reader.published
     await rawExchange(portOf(pair.withShortcut.url), post('/add', right, 'cut off').slice(0, -1), { idleMs: 100 })

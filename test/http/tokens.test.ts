@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { formatTokens, hashToken, parseTokens, requireToken, type StoredToken } from '../../src/http/tokens.ts'
+import {
+  equalSecrets,
+  formatTokens,
+  hashToken,
+  parseTokens,
+  requireToken,
+  type StoredToken,
+} from '../../src/http/tokens.ts'
 import { isTlogError } from '../../src/primitives/error.ts'
 import { peekCheckpoint } from '../support/append.ts'
 import { portOf, rawExchange } from '../support/raw-http.ts'
@@ -129,6 +136,13 @@ describe('[HTTP-8] stored tokens', () => {
       }
     }
     expect(() => requireToken('Bearer first', [], 'append')).toThrow(expect.objectContaining({ code: 'unauthorized' }))
+  })
+
+  it('are compared as texts without a short cut', () => {
+    expect(equalSecrets('', '')).toBe(true)
+    expect(equalSecrets('abc', 'abc')).toBe(true)
+    for (const other of ['', 'ab', 'abcd', 'abd', 'xbc', 'ABC', 'ab\u0163'])
+      expect(equalSecrets('abc', other)).toBe(false)
   })
 
   it('take as long for a guess that is wrong at its start as for one that is wrong at its end (a statistic, printed)', () => {
