@@ -147,7 +147,12 @@ export const fields = {
   maxConnections: integer('sockets', 10_000, { min: 1 }, 'connections at once; further ones are closed'),
   headersTimeoutMs: integer('ms', 10_000, { min: 100 }, 'how long a client may take to send the head of a request'),
   requestTimeoutMs: integer('ms', 30_000, { min: 100 }, 'how long a client may take to send a whole request'),
-  cachedTiles: integer('tiles', 2_048, { min: 1 }, 'verified tiles of 8 KiB that stay in memory'),
+  cachedTiles: integer(
+    'tiles',
+    2_048,
+    { min: 1 },
+    'verified tiles that stay in memory, 16 KiB each with their inner nodes',
+  ),
   stallMs: integer('ms', 2_000, { min: 1 }, 'a commit that takes longer makes /readyz say `stalled`'),
   stopGraceMs: integer('ms', 5_000, { min: 0, max: 8_000 }, 'how long a stop waits for answers under way'),
   hasher: choice(

@@ -26,7 +26,7 @@ export interface LogClientOptions extends HttpOptions, Trust {
   readonly store?: CheckpointStore | undefined
   /** Keeps verified tiles and bundles between runs. Default: nothing is kept. */
   readonly cache?: ResourceCache | undefined
-  /** Verified tiles of 8 KiB that may stay in memory. Default 2,048. */
+  /** Verified tiles that may stay in memory, 16 KiB each with their inner nodes. Default 2,048. */
   readonly cachedTiles?: number | undefined
   /** Entry bundles fetched at a time when a range is read. Default 4. */
   readonly concurrency?: number | undefined

@@ -5,12 +5,13 @@ import { EMPTY_ROOT, hashNode } from '../merkle/hash.ts'
 import { planInclusion } from '../merkle/inclusion.ts'
 import { coveringNodes, type LeafRange, type NodeId } from '../merkle/node.ts'
 import { TlogError } from '../primitives/error.ts'
-import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
+import { asHash, equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import {
-  fullTileRoot,
   hashesAt,
   hashInTile,
+  nodesOfTile,
   placeOfNode,
+  TILE_HEIGHT,
   TILE_WIDTH,
   type TileId,
   tileLevels,
@@ -91,9 +92,11 @@ export class TileTree {
 
   /** The verified hash of a perfect subtree. */
   async node(node: NodeId): Promise<Hash> {
-    const place = placeOfNode(node)
-    const width = tileWidth(place, this.size)
-    return hashInTile(await this.tile({ level: place.level, index: place.index, width: Math.max(1, width) }), place)
+    const { level, index, from, to } = placeOfNode(node)
+    const width = tileWidth({ level, index }, this.size)
+    if (to > width) throw new TlogError('out_of_range', `the tree of size ${this.size} has no such node`)
+    const tile = width < TILE_WIDTH ? this.#edgeTile(level) : await this.#fullTile(level, index)
+    return nodeInTile(tile, { height: node.level % TILE_HEIGHT, index: from / (to - from) })
   }
 
   /** The root of a range of leaves that starts where a subtree may start. */
@@ -145,13 +148,27 @@ export class TileTree {
       fetchExactly(this.#source, id),
       this.node({ level: 8 * (level + 1), index }),
     ])
-    if (!equalHash(fullTileRoot(bytes), expected)) {
+    if (!equalHash(nodeInTile(bytes, { height: TILE_HEIGHT, index: 0 }), expected)) {
       throw new TlogError('bad_proof', `tile ${index} of level ${level} does not match the tree`)
     }
     // Only what was verified is remembered, so a cache cannot be poisoned.
     this.#cache?.set(id, bytes)
     return bytes
   }
+}
+
+/** For tiles that are in memory, all of their nodes: a proof needs one of each height, and making one makes most of them. */
+const nodesOf = new WeakMap<Uint8Array, readonly Uint8Array[]>()
+
+/** The node `height` levels above the hashes of a tile that never changes. */
+const nodeInTile = (tile: Uint8Array, { height, index }: { readonly height: number; readonly index: number }): Hash => {
+  let nodes = nodesOf.get(tile)
+  if (nodes === undefined) {
+    nodes = nodesOfTile(tile)
+    nodesOf.set(tile, nodes)
+  }
+  const level = nodes[height] ?? new Uint8Array(0)
+  return asHash(Uint8Array.from(level.subarray(index * HASH_SIZE, (index + 1) * HASH_SIZE)))
 }
 
 /** The size and root of a tree, from a head whose signature the caller has checked. */

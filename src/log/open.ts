@@ -30,7 +30,7 @@ export interface LogOptions {
   readonly observe?: Observe
   /** Asked before entries are taken: a reason not to, such as a full disk, or undefined. Default: never one. */
   readonly admit?: (() => RefusedError | undefined) | undefined
-  /** Verified tiles of 8 KiB that may stay in memory. Default 2,048. */
+  /** Verified tiles that may stay in memory, 16 KiB each with their inner nodes. Default 2,048. */
   readonly cachedTiles?: number
 }
 

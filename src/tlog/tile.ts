@@ -98,6 +98,21 @@ export const fullTileRoot = (tile: Uint8Array): Hash => {
   return fold(tile)
 }
 
+/**
+ * Every node that a tile's hashes make, by level: first the hashes themselves, then the nodes one level above them, and so
+ * on up to the root of a full tile. A last hash without a neighbour has nothing above it.
+ */
+export const nodesOfTile = (tile: Uint8Array): readonly Uint8Array[] => {
+  const levels = [tile]
+  for (let below = tile; below.length >= 2 * HASH_SIZE; ) {
+    const above = new Uint8Array(Math.floor(below.length / (2 * HASH_SIZE)) * HASH_SIZE)
+    treeHasher().hashNodes(below.subarray(0, 2 * above.length), above)
+    levels.push(above)
+    below = above
+  }
+  return levels
+}
+
 /** The root over a power of two of hashes, level by level because hashes are quickest made in batches. */
 const fold = (hashes: Uint8Array): Hash => {
   // Not slice(): on a Buffer, which stored tiles are, that is a view, and the tile itself would be folded.

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { hashNode } from '../../src/merkle/hash.ts'
 import { asHash, type Hash } from '../../src/primitives/hash.ts'
-import { fullTileRoot, hashInTile } from '../../src/tlog/tile.ts'
+import { fullTileRoot, hashInTile, nodesOfTile } from '../../src/tlog/tile.ts'
 
 const bytes = Array.from({ length: 8_192 }, (_, i) => (i * 151) % 257)
 
@@ -31,4 +31,22 @@ describe.each([
     }
     expect([...tile]).toEqual([...makeTile()])
   })
+
+  it.each([0, 1, 2, 3, 5, 128, 255, 256])(
+    'of %i hashes makes the nodes that each pair of neighbours makes',
+    (width) => {
+      const tile = makeTile().subarray(0, 32 * width)
+      const levels = nodesOfTile(tile)
+      expect(levels.map((level) => level.length / 32)).toEqual(
+        Array.from({ length: Math.max(1, width.toString(2).length) }, (_, height) => width >> height),
+      )
+      for (const [height, level] of levels.entries()) {
+        for (let i = 0; i < level.length / 32; i++) {
+          const at = { from: i * 2 ** height, to: (i + 1) * 2 ** height }
+          expect(Uint8Array.from(level.subarray(32 * i, 32 * i + 32))).toEqual(Uint8Array.from(hashInTile(tile, at)))
+        }
+      }
+      expect([...tile]).toEqual([...makeTile().subarray(0, 32 * width)])
+    },
+  )
 })
