@@ -1,11 +1,11 @@
 /** The OpenAPI 3.1 document of the service, put together from the descriptions of its parts. */
-import { ctOperations } from './api-ct.ts'
-import { logOperations } from './api-log.ts'
-import { operationOperations } from './api-operation.ts'
+import { ctOperations } from './ct-operations.ts'
+import { logOperations } from './log-operations.ts'
 import type { Operation } from './operation.ts'
+import { operatorOperations } from './operator-operations.ts'
 
 /** The operations of the parts that a server is made of by default. */
-export const allOperations: readonly Operation[] = [...logOperations, ...ctOperations, ...operationOperations]
+export const allOperations: readonly Operation[] = [...logOperations, ...ctOperations, ...operatorOperations]
 
 /** What the document says of the service as a whole. */
 export interface DocumentOptions {

@@ -1,5 +1,5 @@
 /** The description of the routes for whoever runs the log, and of those that describe it. */
-import { unreadiness } from './health.ts'
+import { unreadiness } from '../health.ts'
 import { count, json, list, type Operation, object, text } from './operation.ts'
 
 const readiness = object({
@@ -18,7 +18,7 @@ const readiness = object({
 const html = text('<!doctype html>…', 'text/html')
 
 /** Every operation of `operationApp` and `docsApp`. */
-export const operationOperations: readonly Operation[] = [
+export const operatorOperations: readonly Operation[] = [
   {
     route: '/healthz',
     path: '/healthz',

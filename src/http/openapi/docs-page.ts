@@ -1,11 +1,11 @@
 /** The pages of a log: a short one that says which log it is, and its API to read. No scripts, nothing from elsewhere. */
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
-import type { LogReader } from '../log/reader.ts'
-import { decodeUtf8 } from '../primitives/bytes.ts'
-import type { Env } from './body.ts'
+import type { LogReader } from '../../log/reader.ts'
+import { decodeUtf8 } from '../../primitives/bytes.ts'
+import type { Env } from '../body.ts'
+import { allOperations, openApiDocument } from './document.ts'
 import { escapeHtml, Html, html, join } from './html.ts'
-import { allOperations, openApiDocument } from './openapi.ts'
 import type { Answer, Content, Operation, Parameter, Schema } from './operation.ts'
 
 /** What the pages say. */

@@ -1,16 +1,16 @@
 /** The API description says what the service does: no route more or less, in a form that OpenAPI's readers take. */
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
-import { ctApp } from '../../src/http/ct-app.ts'
-import { docsApp, docsPage, landingPage } from '../../src/http/docs-page.ts'
-import { createHealth } from '../../src/http/health.ts'
-import { escapeHtml, html } from '../../src/http/html.ts'
-import { createMetrics } from '../../src/http/metrics.ts'
-import { allOperations, openApiDocument } from '../../src/http/openapi.ts'
-import type { Operation } from '../../src/http/operation.ts'
-import { operationApp } from '../../src/http/operation-app.ts'
-import { entries, newLog, testKey } from '../support/log.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { ctApp } from '../../../src/http/ct-app.ts'
+import { createHealth } from '../../../src/http/health.ts'
+import { createMetrics } from '../../../src/http/metrics.ts'
+import { docsApp, docsPage, landingPage } from '../../../src/http/openapi/docs-page.ts'
+import { allOperations, openApiDocument } from '../../../src/http/openapi/document.ts'
+import { escapeHtml, html } from '../../../src/http/openapi/html.ts'
+import type { Operation } from '../../../src/http/openapi/operation.ts'
+import { operationApp } from '../../../src/http/operation-app.ts'
+import { entries, newLog, testKey } from '../../support/log.ts'
 
 /** Everything that `treehead serve` puts together, over a log in memory with three entries. */
 const wholeApp = async (): Promise<ReturnType<typeof createApp>> => {
