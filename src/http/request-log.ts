@@ -44,6 +44,11 @@ export const logEvents =
   (event) => {
     const { kind } = event
     if (kind === 'poisoned') logger.fatal(errorFields(event.error), 'a write failed: the server stops')
+    else if (kind === 'unfiltered')
+      logger.warn(
+        errorFields(event.error),
+        'the log could not be read whole: new entries take longer; run treehead fsck',
+      )
     else if (kind === 'reindexed') logger.info(event, 'the index of leaf hashes was completed')
     else if (kind === 'committed') logger.debug(event, 'commit')
   }

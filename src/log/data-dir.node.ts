@@ -30,6 +30,8 @@ export const dataFiles = {
   treeHeadPublicKey: 'sth.pub.pem',
   ledger: 'ledger',
   database: 'db',
+  /** Derived from the log, and made anew when it is gone. */
+  filter: 'leaf.filter',
 } as const
 
 /** What is in a data folder, besides the database. */
@@ -43,6 +45,7 @@ export interface DataDir {
   readonly treeHeadKey: KeyObject
   readonly ledgerPath: string
   readonly database: string
+  readonly filterPath: string
 }
 
 /** How to make a data folder. */
@@ -139,6 +142,7 @@ export const openDataDir = async (path: string, ledgerPath?: string): Promise<Da
     treeHeadKey: createPrivateKey(await readFile(join(path, dataFiles.treeHeadKey))),
     ledgerPath: ledgerPath ?? join(path, dataFiles.ledger),
     database: join(path, dataFiles.database),
+    filterPath: join(path, dataFiles.filter),
   }
 }
 

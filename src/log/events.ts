@@ -16,6 +16,8 @@ export type LogEvent =
   | { readonly kind: 'refused'; readonly reason: RefusalReason }
   | { readonly kind: 'poisoned'; readonly error: unknown }
   | { readonly kind: 'reindexed'; readonly from: number; readonly to: number }
+  /** The filter of leaf hashes could not be filled, so every leaf is looked up in the database. */
+  | { readonly kind: 'unfiltered'; readonly error: unknown }
 
 /** Called with each event, synchronously; must not throw. */
 export type Observe = (event: LogEvent) => void

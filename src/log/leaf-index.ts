@@ -9,7 +9,7 @@ import type { Change, LogStore } from '../storage/storage.ts'
  * takes 2^48 work to make, and does not happen by chance) costs its maker the de-duplication of the second leaf and
  * nobody else anything. Short rows matter, because their keys are random and LevelDB rewrites them many times.
  */
-const KEY_SIZE = 12
+export const KEY_SIZE = 12
 
 /** The key of the row that says up to which size the index is complete; keys of leaves are longer. */
 const POSITION = encodeUtf8('position')
@@ -40,21 +40,24 @@ export type Lookup =
 
 const ABSENT: Lookup = { kind: 'absent' }
 
-/** Looks leaves up, 32 bytes each in one array. A hit counts only when the tree has the same hash at that index. */
+/**
+ * Looks leaves up, 32 bytes each in one array: those at `positions` in the store, by default all of them; the others are
+ * known to be absent. A hit counts only when the tree has the same hash at that index.
+ */
 export const findLeaves = async (
   store: LogStore,
   tree: TileTree,
   leafHashes: Uint8Array,
+  positions: Iterable<number> = Array(leafHashes.length / HASH_SIZE).keys(),
 ): Promise<readonly Lookup[]> => {
-  const keys: Uint8Array[] = []
-  for (let at = 0; at < leafHashes.length; at += HASH_SIZE) keys.push(leafKey(leafHashes.subarray(at)))
-  const values = await store.lookup(keys)
-  const lookups: Lookup[] = []
-  for (const [i, value] of values.entries()) {
+  const lookups: Lookup[] = new Array<Lookup>(leafHashes.length / HASH_SIZE).fill(ABSENT)
+  const leaves = [...positions].map((i) => ({ i, hash: leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE) }))
+  if (leaves.length === 0) return lookups
+  const values = await store.lookup(leaves.map(({ hash }) => leafKey(hash)))
+  for (const [at, { i, hash }] of leaves.entries()) {
+    const value = values[at]
     // Awaited only for hits, because most leaves of a batch are new and each await is a turn of the queue.
-    lookups.push(
-      value === undefined ? ABSENT : await check(tree, leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), value),
-    )
+    if (value !== undefined) lookups[i] = await check(tree, hash, value)
   }
   return lookups
 }

@@ -5,6 +5,7 @@ import { openStorage } from '../storage/backends.ts'
 import { dropFolder, linkFolder, renameDurably } from '../storage/files.node.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type DataDir, openDataDir } from './data-dir.node.ts'
+import { filterFile } from './filter-file.node.ts'
 import { openLedgerFile } from './ledger.node.ts'
 import type { HeadLedger } from './ledger.ts'
 import { type Log, type LogOptions, openLog } from './open.ts'
@@ -77,7 +78,8 @@ const openDatabase = async (dir: DataDir, options: Omit<OpenDirOptions, 'path'>)
   try {
     const ledger = await openLedger(dir)
     opened.push(ledger)
-    const log = await openLog({ ...options, store: storage.log, ledger, key: dir.key })
+    const filterKeeper = filterFile(dir.filterPath)
+    const log = await openLog({ ...options, store: storage.log, ledger, key: dir.key, filterKeeper })
     const dispose = async (): Promise<void> => {
       await log.sequencer.drain()
       for (const one of opened) await one[Symbol.asyncDispose]()

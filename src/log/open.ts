@@ -8,6 +8,7 @@ import type { LogStore } from '../storage/storage.ts'
 import type { Observe } from './events.ts'
 import { passGate } from './gate.ts'
 import { formatHead } from './head.ts'
+import { type FilterKeeper, KnownLeaves } from './known-leaves.ts'
 import type { HeadLedger } from './ledger.ts'
 import { defaultPoolLimits, type PoolLimits } from './pool.ts'
 import { type LogKey, Publisher, signHead } from './publish.ts'
@@ -32,6 +33,8 @@ export interface LogOptions {
   readonly admit?: (() => RefusedError | undefined) | undefined
   /** Verified tiles that may stay in memory, 16 KiB each with their inner nodes. Default 2,048. */
   readonly cachedTiles?: number
+  /** Where the filter of leaf hashes is kept from one start to the next. Default: nowhere, it is made anew. */
+  readonly filterKeeper?: FilterKeeper
 }
 
 /** An open log. */
@@ -69,11 +72,13 @@ export const openLog = async (options: LogOptions): Promise<Log> => {
   // A crash may have come between the commit and the ledger: then the head was never released, and is now.
   const published = await publisher.publish(head, tree)
   const indexed = allowDuplicates ? version : await completeLeafIndex({ store, tree, head, version, observe })
+  const { filterKeeper: keeper } = options
+  const knownLeaves = allowDuplicates ? undefined : await KnownLeaves.open({ tree, observe, keeper })
   const sequencer = new Sequencer(
     {
       ...parts,
       publisher,
-      allowDuplicates,
+      knownLeaves,
       observe,
       admit: options.admit,
       limits: options.limits ?? defaultPoolLimits,

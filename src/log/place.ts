@@ -2,7 +2,7 @@
 import { HASH_SIZE } from '../primitives/hash.ts'
 import type { Change } from '../storage/storage.ts'
 import { firstEqual } from './first-equal.ts'
-import { type Lookup, leafRow } from './leaf-index.ts'
+import { KEY_SIZE, type Lookup, leafRow } from './leaf-index.ts'
 
 /** Where the entries of a batch go. */
 export interface Placement {
@@ -33,6 +33,7 @@ const countUp = (from: number, count: number): readonly number[] => {
  */
 export const placeOnce = (size: number, leafHashes: Uint8Array, lookups: readonly Lookup[]): Placement => {
   const first = firstEqual(leafHashes)
+  const firstOfKey = firstEqual(leafHashes, KEY_SIZE)
   const indices: number[] = []
   const fresh: number[] = []
   const rows: Change[] = []
@@ -46,7 +47,8 @@ export const placeOnce = (size: number, leafHashes: Uint8Array, lookups: readonl
     indices.push(index)
     fresh.push(i)
     // A taken key stays with the leaf that had it first.
-    if (lookup.kind === 'absent') rows.push(leafRow(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), index))
+    if (lookup.kind === 'absent' && firstOfKey[i] === i)
+      rows.push(leafRow(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), index))
   }
   return { indices, fresh, rows }
 }

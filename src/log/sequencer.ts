@@ -9,6 +9,7 @@ import type { LogStore, Version } from '../storage/storage.ts'
 import type { Observe } from './events.ts'
 import { formatHead } from './head.ts'
 import { type Integration, integrate, type TreeState } from './integrate.ts'
+import type { KnownLeaves } from './known-leaves.ts'
 import { findLeaves, positionRow } from './leaf-index.ts'
 import type { Appended, Appender, Entry, PublishedCheckpoint, SignedHead } from './log.ts'
 import { type Placement, placeAll, placeOnce } from './place.ts'
@@ -25,8 +26,8 @@ export interface SequencerParts {
   readonly source: TileSource
   readonly cache: TileCache
   readonly limits: PoolLimits
-  /** Give every entry its own index, and keep no index of leaf hashes. */
-  readonly allowDuplicates: boolean
+  /** The leaves of the log. Undefined gives every entry an index of its own, and keeps no index of leaf hashes. */
+  readonly knownLeaves: KnownLeaves | undefined
   readonly observe: Observe
   /** Asked before entries are taken: a reason not to, such as a full disk, or undefined. */
   readonly admit?: (() => RefusedError | undefined) | undefined
@@ -112,6 +113,7 @@ export class Sequencer implements Appender {
   async drain(): Promise<void> {
     this.#stopped ??= new RefusedError('stopping', 'no more entries are taken')
     await this.#running
+    await this.#parts.knownLeaves?.stop()
   }
 
   async #run(): Promise<void> {
@@ -143,16 +145,17 @@ export class Sequencer implements Appender {
     const entries =
       submissions.length === 1 ? (submissions[0]?.entries ?? []) : submissions.flatMap((one) => one.entries)
     const leafHashes = leafHashesOf(submissions)
-    const { store, allowDuplicates } = this.#parts
+    const { store, knownLeaves } = this.#parts
     const { tree } = this.#published
-    const placement = allowDuplicates
-      ? placeAll(tree.size, entries.length)
-      : placeOnce(tree.size, leafHashes, await findLeaves(store, tree, leafHashes))
+    const placement =
+      knownLeaves === undefined
+        ? placeAll(tree.size, entries.length)
+        : placeOnce(tree.size, leafHashes, await findLeaves(store, tree, leafHashes, knownLeaves.mayHold(leafHashes)))
     return { submissions, ...onlyFresh(entries, leafHashes, placement), placement }
   }
 
   async #commit({ entries, leafHashes, placement }: Batch, start: number): Promise<void> {
-    const { store, publisher, allowDuplicates, observe } = this.#parts
+    const { store, publisher, knownLeaves, observe } = this.#parts
     const integration = integrate(this.#state, leafHashes, treeHasher())
     const { head, tree } = this.#sign(entries, leafHashes, integration)
     const prepared = performance.now()
@@ -162,7 +165,7 @@ export class Sequencer implements Appender {
       firstIndex: this.#published.size,
       entries,
       fullTiles: integration.fullTiles,
-      index: allowDuplicates ? [] : [...placement.rows, positionRow(head.size)],
+      index: knownLeaves === undefined ? [] : [...placement.rows, positionRow(head.size)],
     })
     const committed = performance.now()
     this.#published = await publisher.publish(head, tree).catch((cause: unknown) => {
@@ -172,6 +175,7 @@ export class Sequencer implements Appender {
     })
     this.#version = version
     this.#state = integration.state
+    knownLeaves?.add(leafHashes, tree)
     observe({
       kind: 'committed',
       size: head.size,

@@ -24,6 +24,12 @@ describe('the first of equal hashes', () => {
     expect([...firstEqual(hashes(names))]).toEqual(expected(names))
   })
 
+  it('of those that begin alike, when only their beginnings count', () => {
+    const names = ['twelve bytes, a', 'twelve bytes, b', 'twelve bytex, a', 'twelve bytes, a']
+    expect([...firstEqual(hashes(names), 12)]).toEqual([0, 0, 2, 0])
+    expect([...firstEqual(hashes(names))]).toEqual([0, 1, 2, 0])
+  })
+
   it('of thousands that all begin alike, every third one twice', () => {
     const names = Array.from({ length: 3_000 }, (_, i) => `same${i % 3 === 2 ? i - 1 : i}`)
     expect([...firstEqual(hashes(names))]).toEqual(expected(names))
