@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs'
 export interface ProcessReading {
   /** Memory resident now, in bytes (VmRSS). */
   readonly rssBytes: number
+  /** Of that, what is its own (RssAnon); the rest are pages of files, which the system takes back when it needs them. */
+  readonly ownBytes: number
   /** The most memory it ever had resident, in bytes (VmHWM). */
   readonly peakRssBytes: number
   /** Processor time so far, user and system, in seconds. */
@@ -30,6 +32,7 @@ export const readProcess = (pid: number): ProcessReading => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return {
     rssBytes: field(status, 'VmRSS') * 1024,
+    ownBytes: field(status, 'RssAnon') * 1024,
     peakRssBytes: field(status, 'VmHWM') * 1024,
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND,
     writtenBytes: field(file('io'), 'write_bytes'),

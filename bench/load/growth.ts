@@ -3,8 +3,8 @@
  *
  *     --sizes 1000,1000000,10000000 --seconds 3
  *
- * One log, de-duplicating and synced, is filled over HTTP; at each size its server is stopped and started again, read and
- * written to, and then the data is checked by `treehead fsck`. Reads take tiles and proofs from all over the log, so at
+ * One log, de-duplicating and synced, is filled over HTTP; at each size its server is stopped and started again, written
+ * to and read, and then the data is checked by `treehead fsck`. Reads take tiles and proofs from all over the log, so at
  * the larger sizes most of them are in no cache of the server's; they are in the page cache of the system.
  */
 import { spawn } from 'node:child_process'
@@ -18,7 +18,7 @@ import { peekCheckpoint } from '../../test/support/append.ts'
 import { repositoryRoot } from '../../test/support/root.ts'
 import { mainPath, type Server, startServer } from '../../test/support/server.ts'
 import { scratchFolder, syncMs } from '../disk.ts'
-import { readProcess } from '../proc.ts'
+import { type ProcessReading, readProcess } from '../proc.ts'
 import { format, printTable, writeResults } from '../support.ts'
 import type { Job } from './generator.ts'
 import type { RequestKind } from './requests.ts'
@@ -32,23 +32,30 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 
+/** Resident memory, and how much of it is the process's own; the rest is what LevelDB maps of its files. */
+type Memory = Pick<ProcessReading, 'rssBytes' | 'ownBytes'>
+
+const memoryOf = ({ pid }: Server): Memory => {
+  const { rssBytes, ownBytes } = readProcess(pid)
+  return { rssBytes, ownBytes }
+}
+
 /** What was measured at one size. Rates are per second, processor times in microseconds, memory and disk in bytes. */
 interface Figures {
   /** Of the fill from the size before. */
   readonly fillRate: number
-  readonly rssAfterFill: number
-  readonly peakRssOfFill: number
+  readonly memoryAfterFill: Memory
   readonly diskPerEntry: number
   readonly reopenMs: number
-  readonly rssAfterReopen: number
+  readonly memoryAfterReopen: Memory
+  readonly memoryAfterAppends: Memory
   readonly tile: Measured
   readonly bundle: Measured
   readonly inclusionProof: Measured
   readonly proofFile: Measured
   readonly single: Measured
   readonly batch: Measured
-  readonly rssAfterAll: number
-  readonly peakRss: number
+  readonly memoryAfterReads: Memory
   readonly fsckRate: number
 }
 
@@ -120,29 +127,29 @@ const measure = async (data: string, size: number): Promise<Figures> => {
   const first = await open()
   const before = (await peekCheckpoint(first.url)).size
   const filled = await fill(first, first.token, size - before - ((size - before) % BATCH))
-  const ofFill = readProcess(first.pid)
+  const memoryAfterFill = memoryOf(first)
   await first.stop()
   const diskPerEntry = onDisk(data) / size
   const start = performance.now()
   const server = await open()
   const reopenMs = performance.now() - start
-  const { rssBytes: rssAfterReopen } = readProcess(server.pid)
-  const read = await reads(server, (await peekCheckpoint(server.url)).size)
+  const memoryAfterReopen = memoryOf(server)
   const appended = await appends(server)
-  const { rssBytes: rssAfterAll, peakRssBytes: peakRss } = readProcess(server.pid)
+  const memoryAfterAppends = memoryOf(server)
+  const read = await reads(server, (await peekCheckpoint(server.url)).size)
+  const memoryAfterReads = memoryOf(server)
   const end = (await peekCheckpoint(server.url)).size
   await server.stop()
   return {
     fillRate: filled.result.perSecond * BATCH,
-    rssAfterFill: ofFill.rssBytes,
-    peakRssOfFill: ofFill.peakRssBytes,
+    memoryAfterFill,
     diskPerEntry,
     reopenMs,
-    rssAfterReopen,
+    memoryAfterReopen,
+    memoryAfterAppends,
+    memoryAfterReads,
     ...read,
     ...appended,
-    rssAfterAll,
-    peakRss,
     fsckRate: await fsck(data, end),
   }
 }
@@ -154,7 +161,7 @@ const rate = (pick: (figures: Figures) => Measured, unit = 1): ((figures: Figure
   }
 }
 
-const megabytes = (bytes: number): string => format(bytes / 1e6)
+const megabytes = ({ rssBytes, ownBytes }: Memory): string => `${format(rssBytes / 1e6)} (${format(ownBytes / 1e6)})`
 
 const lines: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['fill, entries/s', ({ fillRate }) => format(fillRate)],
@@ -164,11 +171,10 @@ const lines: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['entry bundles', rate(({ bundle }) => bundle)],
   ['inclusion proofs', rate(({ inclusionProof }) => inclusionProof)],
   ['proof files', rate(({ proofFile }) => proofFile)],
-  ['RSS after the fill, MB', ({ rssAfterFill }) => megabytes(rssAfterFill)],
-  ['most in the fill', ({ peakRssOfFill }) => megabytes(peakRssOfFill)],
-  ['after a start', ({ rssAfterReopen }) => megabytes(rssAfterReopen)],
-  ['after reads and appends', ({ rssAfterAll }) => megabytes(rssAfterAll)],
-  ['most in these', ({ peakRss }) => megabytes(peakRss)],
+  ['RSS after the fill, MB (its own)', ({ memoryAfterFill }) => megabytes(memoryAfterFill)],
+  ['after a start', ({ memoryAfterReopen }) => megabytes(memoryAfterReopen)],
+  ['after appends', ({ memoryAfterAppends }) => megabytes(memoryAfterAppends)],
+  ['after reads from all over the log', ({ memoryAfterReads }) => megabytes(memoryAfterReads)],
   ['disk per entry of 256 B, bytes', ({ diskPerEntry }) => format(diskPerEntry)],
   ['from start to the first answer, ms', ({ reopenMs }) => format(reopenMs)],
   ['fsck, entries/s', ({ fsckRate }) => format(fsckRate)],
