@@ -17,7 +17,7 @@ export interface LogKey {
   readonly verifier: NoteVerifier
 }
 
-/** How far the clock may seem to stand still before a head is refused, in milliseconds: many commits share one. */
+/** How far the clock may be behind the last head before the next is refused, in milliseconds. */
 const CLOCK_TOLERANCE = 1_000
 
 /**
