@@ -49,6 +49,8 @@ export const tryLevelPower = async (options: {
   mkdirSync(path('root'))
   mkdirSync(path('grave'))
   writeFileSync(path('trace'), '')
+  // As slow as a disk, so that LevelDB's own thread is still writing a table while newer records are synced.
+  writeFileSync(path('delay'), '2')
   const arguments_ = [bundledProgram('writers/level'), path('root/db'), path('acks'), options.mode]
   const recording = { root: path('root'), trace: path('trace'), grave: path('grave') }
   const ran = spawnSync(process.execPath, [...arguments_, String(options.records)], {
@@ -58,6 +60,7 @@ export const tryLevelPower = async (options: {
       POWER_ROOT: recording.root,
       POWER_TRACE: recording.trace,
       POWER_GRAVE: recording.grave,
+      POWER_DELAY: path('delay'),
     },
     encoding: 'utf8',
   })

@@ -36,7 +36,7 @@ const copyOf = (step: Commit): Commit => ({
 /** What is done at each stage, once, when the log is given its entries. */
 interface Stage {
   readonly title: string
-  readonly onLookup?: (entries: readonly Uint8Array[], random: Random) => void
+  readonly onClock?: (entries: readonly Uint8Array[], random: Random) => void
   readonly onCommit?: (step: Commit, random: Random) => void
   readonly onSign?: (text: string, signer: NoteSigner, random: Random) => Uint8Array
   /** Whether the log must refuse the entries, or may take them because the bit is flipped after the last look at it. */
@@ -44,7 +44,7 @@ interface Stage {
 }
 
 const stages: readonly Stage[] = [
-  { title: 'an entry, between hashing and signing', onLookup: flipOneOf, mustRefuse: true },
+  { title: 'an entry, between hashing and signing', onClock: flipOneOf, mustRefuse: true },
   {
     title: 'the signature',
     onSign: (text, signer, random) => {
@@ -72,7 +72,7 @@ const stages: readonly Stage[] = [
   },
 ]
 
-const tryStage = async ({ onLookup, onCommit, onSign, mustRefuse }: Stage, seed: number): Promise<void> => {
+const tryStage = async ({ onClock, onCommit, onSign, mustRefuse }: Stage, seed: number): Promise<void> => {
   const random = seededRandom(seed)
   await using storage = await openStorage('memory:')
   const ledger = memoryLedger()
@@ -84,10 +84,7 @@ const tryStage = async ({ onLookup, onCommit, onSign, mustRefuse }: Stage, seed:
     head: () => storage.log.head(),
     entries: (start, end) => storage.log.entries(start, end),
     fullTile: (tile) => storage.log.fullTile(tile),
-    lookup: (keys) => {
-      if (isArmed) onLookup?.(submitted, random)
-      return storage.log.lookup(keys)
-    },
+    lookup: (keys) => storage.log.lookup(keys),
     commit: (step) => {
       const copy = copyOf(step)
       if (isArmed) onCommit?.(copy, random)
@@ -100,7 +97,14 @@ const tryStage = async ({ onLookup, onCommit, onSign, mustRefuse }: Stage, seed:
     sign: (text: string) =>
       isArmed && onSign !== undefined ? onSign(text, trueSigner, random) : trueSigner.sign(text),
   }
-  const parts = { store, ledger, key: { signer, verifier: verifierOf(key) }, clock: Date.now }
+  let isRead = false
+  // The clock is first read after the entries were hashed and integrated.
+  const clock = (): number => {
+    if (isArmed && !isRead) onClock?.(submitted, random)
+    isRead = isArmed
+    return Date.now()
+  }
+  const parts = { store, ledger, key: { signer, verifier: verifierOf(key) }, clock }
   await createLog(parts)
   const log = await openLog(parts)
   const before = await ledger.last()
