@@ -1,6 +1,7 @@
 /** The index from leaf hash to the first index of that leaf, for strict de-duplication and proofs by hash. */
 import type { TileTree } from '../client/tile-tree.ts'
 import { encodeUint64, encodeUtf8, readUint64 } from '../primitives/bytes.ts'
+import { TlogError } from '../primitives/error.ts'
 import { equalHash, HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import type { Change, LogStore } from '../storage/storage.ts'
 
@@ -26,10 +27,14 @@ export const leafRow = (leafHash: Uint8Array, index: number): Change => ({
 /** The row that says the index is complete for a tree of `size`. */
 export const positionRow = (size: number): Change => ({ key: POSITION, value: encodeUint64(size) })
 
-/** The size up to which the index is complete. */
+/** The size up to which the index is complete; 0 when there is none. Rejects with `corrupt` when that row is damaged. */
 export const readPosition = async (store: LogStore): Promise<number> => {
   const [value] = await store.lookup([POSITION])
-  return value?.length === 8 ? readUint64(value) : 0
+  if (value === undefined) return 0
+  try {
+    if (value.length === 8) return readUint64(value)
+  } catch {}
+  throw new TlogError('corrupt', 'the row that says how far the index of leaf hashes goes is damaged')
 }
 
 /** What the index says of a leaf: its first index, that it has none, or that the key is taken by another leaf. */
