@@ -23,17 +23,9 @@ export {
   parseCheckpoint,
 } from '../tlog/checkpoint.ts'
 export { formatEntryBundle, MAX_ENTRY_SIZE, parseEntryBundle } from '../tlog/entry-bundle.ts'
-export {
-  type AcceptedCheckpoint,
-  type Cosigner,
-  checkPolicy,
-  formatPolicy,
-  type Policy,
-  type PolicyLog,
-  type PolicyWitness,
-  parsePolicy,
-} from '../tlog/policy.ts'
+export { formatPolicy, type Policy, type PolicyLog, type PolicyWitness, parsePolicy } from '../tlog/policy.ts'
 export { formatProofFile, parseProofFile, type TlogProof } from '../tlog/proof-file.ts'
+export { type AcceptedCheckpoint, type Cosigner, checkPolicy, isQuorum } from '../tlog/quorum.ts'
 export { verifierOf } from '../tlog/signatures/index.ts'
 export { formatTilePath, parseTilePath, type TileId } from '../tlog/tile.ts'
 export type { CheckpointStore } from './heads.ts'

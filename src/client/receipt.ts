@@ -2,8 +2,8 @@
 import { hashLeaf } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/inclusion.ts'
 import type { Hash } from '../primitives/hash.ts'
-import type { Cosigner } from '../tlog/policy.ts'
 import { parseProofFile } from '../tlog/proof-file.ts'
+import type { Cosigner } from '../tlog/quorum.ts'
 import { checkpointReader, type Trust, type VerifiedCheckpoint } from './trust.ts'
 
 /** The entry that a proof must be about: its bytes, or its leaf hash when only that is known. */

@@ -6,7 +6,8 @@ import { TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import { type OpenedCheckpoint, openCheckpoint } from '../tlog/checkpoint.ts'
-import { type Cosigner, checkPolicy, formatPolicy, type Policy, type PolicyLog } from '../tlog/policy.ts'
+import { formatPolicy, type Policy, type PolicyLog } from '../tlog/policy.ts'
+import { type Cosigner, checkPolicy } from '../tlog/quorum.ts'
 import { verifierOf } from '../tlog/signatures/index.ts'
 
 /**

@@ -1,11 +1,9 @@
-/** Trust policies: which logs to believe and which witnesses must have seen their checkpoints (c2sp.org/tlog-policy). */
+/** Trust policies as files: which logs to believe, which witnesses there are, and the quorum (c2sp.org/tlog-policy). */
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
 import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../note/key.ts'
 import { decodeUtf8, encodeUtf8, equalBytes } from '../primitives/bytes.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
-import { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts'
-import { cosignatureTime, verifierOf } from './signatures/index.ts'
 
 /**
  * A name or URL of a policy: opaque octets, one per character (U+0000 to U+00FF), since the format gives them no
@@ -94,59 +92,6 @@ export const formatPolicy = (policy: Policy): Uint8Array => {
   const bytes = fromOctets(lines.map(formatLine).join(''))
   parsePolicy(bytes)
   return bytes
-}
-
-/** A checkpoint that a policy accepts. */
-export interface AcceptedCheckpoint extends OpenedCheckpoint {
-  /** The log that signed it. */
-  readonly log: PolicyLog
-  /** Every witness of the policy that cosigned it, needed for the quorum or not. */
-  readonly cosigners: readonly Cosigner[]
-}
-
-/** A witness that cosigned, and when it says it did. */
-export interface Cosigner {
-  readonly witness: PolicyWitness
-  /** POSIX seconds; 0 when the witness makes no statement about time. The latest, if it cosigned more than once. */
-  readonly time: number
-}
-
-/**
- * Opens a signed checkpoint as the policy wants it: signed by a listed log under its own origin, and cosigned by a
- * quorum. Throws `malformed` and `too_large` for a bad form, `wrong_origin` when no listed log has its origin,
- * `bad_signature` when a signature by any key of the policy does not verify, and `untrusted` when the log did not
- * sign or the quorum is not met. A policy without logs takes them from `logs`. Times are reported and not judged.
- */
-export const checkPolicy = (
-  policy: Policy,
-  bytes: Uint8Array,
-  { logs = policy.logs }: { readonly logs?: readonly PolicyLog[] } = {},
-): AcceptedCheckpoint => {
-  const keys = new Map([...logs, ...policy.witnesses].map(({ key }) => [formatVerifierKey(key), key]))
-  // spec: This name MUST correspond to the log's origin line, representing the identity of the log.
-  const origin = logs.map(({ key }) => key.name)
-  const opened = openCheckpoint(bytes, { origin, verifiers: [...keys.values()].map(verifierOf) })
-  const signaturesOf = (key: VerifierKey) =>
-    opened.verified.filter((signature) => signature.name === key.name && signature.keyId === key.keyId)
-  const log = logs.find(({ key }) => key.name === opened.checkpoint.origin && signaturesOf(key).length > 0)
-  if (log === undefined) throw new TlogError('untrusted', 'no log of the policy signed this checkpoint as its own')
-  const cosigners = policy.witnesses.flatMap((witness): Cosigner[] => {
-    const times = signaturesOf(witness.key).map((signature) => cosignatureTime(signature) ?? 0)
-    return times.length === 0 ? [] : [{ witness, time: Math.max(...times) }]
-  })
-  assertQuorum(policy, cosigners)
-  return { ...opened, log, cosigners }
-}
-
-const assertQuorum = (policy: Policy, cosigners: readonly Cosigner[]): void => {
-  const witnessed = new Set([NO_QUORUM, ...cosigners.map(({ witness }) => witness.name)])
-  // Groups name only what stands before them, so one pass in order decides them all.
-  for (const { name, threshold, members } of policy.groups) {
-    if (members.filter((member) => witnessed.has(member)).length >= threshold) witnessed.add(name)
-  }
-  if (witnessed.has(policy.quorum)) return
-  const count = `${cosigners.length} of ${policy.witnesses.length} witnesses`
-  throw new TlogError('untrusted', `quorum is not met: ${count} cosigned`)
 }
 
 /** A policy while its lines are read. */
