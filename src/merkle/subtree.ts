@@ -114,13 +114,28 @@ export const planSubtreeConsistency = (claim: LeafRange & { readonly size: numbe
 /** Checks the claim. Throws `bad_proof`. The empty subtree is part of every tree: its root is the empty root, its proof empty. */
 export const verifySubtreeConsistency = (claim: SubtreeConsistencyClaim): void => {
   const { start, end, size, subtreeRoot, root, proof } = claim
-  if (!isWithin(claim, size))
-    throw new TlogError('bad_proof', `[${start}, ${end}) is not a subtree of a tree of size ${size}`)
-  if (start === end) {
+  if (isWithin(claim, size) && start === end) {
     if (proof.length !== 0 || !equalHash(subtreeRoot, EMPTY_ROOT))
       throw new TlogError('bad_proof', 'the empty subtree has the empty root and no proof')
     return
   }
+  const found = rootsFromSubtreeConsistency(claim)
+  if (!equalHash(found.subtreeRoot, subtreeRoot))
+    throw new TlogError('bad_proof', `the proof does not lead to the root of [${start}, ${end})`)
+  if (!equalHash(found.root, root))
+    throw new TlogError('bad_proof', `the proof does not lead from [${start}, ${end}) to the root of size ${size}`)
+}
+
+/**
+ * The two roots that a proof for a subtree that is not empty leads to. Where the subtree is a node of the tree the proof
+ * has no hash of it, and `subtreeRoot` is taken as given. Throws `bad_proof` for a proof that is none in form.
+ */
+export const rootsFromSubtreeConsistency = (
+  claim: Omit<SubtreeConsistencyClaim, 'root'>,
+): { readonly subtreeRoot: Hash; readonly root: Hash; readonly isGiven: boolean } => {
+  const { start, end, size, subtreeRoot, proof } = claim
+  if (!isWithin(claim, size) || start === end)
+    throw new TlogError('bad_proof', `[${start}, ${end}) is not a subtree of a tree of size ${size}`)
   const { steps, seed } = walk(claim)
   const seeded = seed === undefined ? 0 : 1
   if (proof.length !== steps.length + seeded) {
@@ -133,8 +148,5 @@ export const verifySubtreeConsistency = (claim: SubtreeConsistencyClaim): void =
     if (step.side === 'left of both') inSubtree = hashNode(sibling, inSubtree)
     inTree = step.side === 'right of tree' ? hashNode(inTree, sibling) : hashNode(sibling, inTree)
   }
-  if (!equalHash(inSubtree, subtreeRoot))
-    throw new TlogError('bad_proof', `the proof does not lead to the root of [${start}, ${end})`)
-  if (!equalHash(inTree, root))
-    throw new TlogError('bad_proof', `the proof does not lead from [${start}, ${end}) to the root of size ${size}`)
+  return { subtreeRoot: inSubtree, root: inTree, isGiven: seed === undefined }
 }

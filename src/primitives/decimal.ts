@@ -14,3 +14,10 @@ export const parseDecimal = (text: string): number => {
   if (!Number.isSafeInteger(value)) throw new TlogError('malformed', `${text} is over 2^53-1`)
   return value
 }
+
+/** The one text of a size or index. Throws RangeError for what is not a whole number from 0 to 2^53−1. */
+export const formatDecimal = (value: number): string => {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`want a whole number from 0 to 2^53-1, got ${value}`)
+  return String(value)
+}

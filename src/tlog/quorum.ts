@@ -9,15 +9,24 @@ import { cosignatureTime, verifierOf } from './signatures/index.ts'
 export interface AcceptedCheckpoint extends OpenedCheckpoint {
   /** The log that signed it. */
   readonly log: PolicyLog
-  /** Every witness of the policy that cosigned it, needed for the quorum or not. */
+  /** Every witness of the policy that cosigned it, in the span asked for if one was; needed for the quorum or not. */
   readonly cosigners: readonly Cosigner[]
 }
 
 /** A witness that cosigned, and when it says it did. */
 export interface Cosigner {
   readonly witness: PolicyWitness
-  /** POSIX seconds; 0 when the witness makes no statement about time. The latest, if it cosigned more than once. */
+  /**
+   * POSIX seconds; 0 when the witness makes no statement about time. If it cosigned more than once, the latest, of those
+   * in the span asked for.
+   */
   readonly time: number
+}
+
+/** A span of time in POSIX seconds, both ends in it. The time 0 is in none, as it is no statement about time. */
+export interface TimeSpan {
+  readonly from: number
+  readonly to: number
 }
 
 /** True when the witnesses of these names are enough for the policy. Other names do not count, and do no harm. */
@@ -30,16 +39,24 @@ export const isQuorum = ({ witnesses, groups, quorum }: Policy, names: ReadonlyS
   return witnessed.has(quorum)
 }
 
+/** What a caller may ask for beyond the policy. */
+export interface PolicyCheck {
+  /** The logs to believe instead of those of the policy. */
+  readonly logs?: readonly PolicyLog[] | undefined
+  /** Only cosignatures of this span count, for the quorum too. Default: all count, and times are not judged. */
+  readonly within?: TimeSpan | undefined
+}
+
 /**
  * Opens a signed checkpoint as the policy wants it: signed by a listed log under its own origin, and cosigned by a
  * quorum. Throws `malformed` and `too_large` for a bad form, `wrong_origin` when no listed log has its origin,
  * `bad_signature` when a signature by any key of the policy does not verify, and `untrusted` when the log did not
- * sign or the quorum is not met. A policy without logs takes them from `logs`. Times are reported and not judged.
+ * sign or the quorum is not met, by cosignatures of the span `within` if that is given.
  */
 export const checkPolicy = (
   policy: Policy,
   bytes: Uint8Array,
-  { logs = policy.logs }: { readonly logs?: readonly PolicyLog[] } = {},
+  { logs = policy.logs, within }: PolicyCheck = {},
 ): AcceptedCheckpoint => {
   const keys = new Map([...logs, ...policy.witnesses].map(({ key }) => [formatVerifierKey(key), key]))
   // spec: This name MUST correspond to the log's origin line, representing the identity of the log.
@@ -49,13 +66,17 @@ export const checkPolicy = (
     opened.verified.filter((signature) => signature.name === key.name && signature.keyId === key.keyId)
   const log = logs.find(({ key }) => key.name === opened.checkpoint.origin && signaturesOf(key).length > 0)
   if (log === undefined) throw new TlogError('untrusted', 'no log of the policy signed this checkpoint as its own')
-  const cosigners = policy.witnesses.flatMap((witness): Cosigner[] => {
+  const signed = policy.witnesses.map((witness) => {
     const times = signaturesOf(witness.key).map((signature) => cosignatureTime(signature) ?? 0)
-    return times.length === 0 ? [] : [{ witness, time: Math.max(...times) }]
+    return { witness, times, counted: within === undefined ? times : times.filter((time) => isWithin(time, within)) }
   })
-  if (!isQuorum(policy, new Set(cosigners.map(({ witness }) => witness.name)))) {
-    const count = `${cosigners.length} of ${policy.witnesses.length} witnesses`
-    throw new TlogError('untrusted', `quorum is not met: ${count} cosigned`)
-  }
-  return { ...opened, log, cosigners }
+  const cosigners = signed.flatMap(({ witness, counted }): Cosigner[] =>
+    counted.length === 0 ? [] : [{ witness, time: Math.max(...counted) }],
+  )
+  if (isQuorum(policy, new Set(cosigners.map(({ witness }) => witness.name)))) return { ...opened, log, cosigners }
+  const count = `${signed.filter(({ times }) => times.length > 0).length} of ${policy.witnesses.length} witnesses cosigned`
+  const inTime = within === undefined ? '' : `, ${cosigners.length} of them within the time that was asked for`
+  throw new TlogError('untrusted', `quorum is not met: ${count}${inTime}`)
 }
+
+const isWithin = (time: number, { from, to }: TimeSpan): boolean => time > 0 && time >= from && time <= to
