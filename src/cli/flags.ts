@@ -1,12 +1,14 @@
 /** The flags that mean the same in every command, and how their texts become values. */
 import { readFile } from 'node:fs/promises'
-import { InvalidArgumentError, Option } from 'commander'
+import { Option } from 'commander'
 import { checkpointReader } from '../client/trust.ts'
 import { parseVerifierKey } from '../note/key.ts'
+import type { Clock } from '../primitives/clock.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
-import { type Policy, parsePolicy } from '../tlog/policy.ts'
+import { NO_QUORUM, type Policy, parsePolicy } from '../tlog/policy.ts'
 import { asUsage, readInput, readLine } from './input.ts'
+import { asArgument } from './times.ts'
 
 /** Where a log is by default: where `treehead serve` listens by default. */
 export const DEFAULT_URL = 'http://127.0.0.1:6962'
@@ -49,13 +51,7 @@ export const jsonFlag = (what = 'print JSON, for scripts'): Option => new Option
 
 /** A flag whose value is a size or an index. */
 export const decimalFlag = (flags: string, description: string): Option =>
-  new Option(flags, description).argParser((text: string) => {
-    try {
-      return parseDecimal(text)
-    } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-    }
-  })
+  new Option(flags, description).argParser(asArgument(parseDecimal))
 
 /** The folder of `--data level:DIR` or `--data DIR`. Throws `usage` for another kind of storage. */
 export const dataFolder = (data: string): string => {
@@ -69,6 +65,10 @@ export interface TrustFlags {
   readonly vkey?: string
   readonly policy?: string
   readonly origin?: string
+  /** POSIX seconds. */
+  readonly notAfter?: number
+  /** Seconds. */
+  readonly maxAge?: number
 }
 
 /** Whom to believe, as the client takes it. */
@@ -76,6 +76,9 @@ export interface PinnedTrust {
   readonly vkey?: readonly string[]
   readonly policy?: Policy
   readonly origin?: string
+  readonly notAfter?: number
+  readonly maxAge?: number
+  readonly clock?: Clock
 }
 
 /** Reads keys and policy. Rejects with `usage` when a key or file is bad, or when there is nothing to trust. */
@@ -86,16 +89,33 @@ export const readTrust = async (flags: TrustFlags): Promise<PinnedTrust> => {
 }
 
 /** As `readTrust`, but undefined when neither a key nor a policy is given. */
-export const readTrustIfGiven = async ({ vkey, policy, origin }: TrustFlags): Promise<PinnedTrust | undefined> => {
+export const readTrustIfGiven = async (flags: TrustFlags): Promise<PinnedTrust | undefined> => {
+  const { vkey, policy: file, origin } = flags
+  const policy = file === undefined ? undefined : await readPolicy(file)
+  const times = timesOf(flags, policy)
   if (vkey === undefined && policy === undefined) return undefined
   const trust: PinnedTrust = {
     ...(vkey !== undefined && { vkey: await readVkeys(vkey) }),
-    ...(policy !== undefined && { policy: await readPolicy(policy) }),
+    ...(policy !== undefined && { policy }),
     ...(origin !== undefined && { origin }),
+    ...times,
   }
   // Now, so that a policy without a log is wrong use and not a proof that fails.
   asUsage('--vkey, --policy and --origin', () => checkpointReader(trust))
   return trust
+}
+
+/** What is asked of the time of cosignatures, which only a quorum can meet. */
+const timesOf = ({ notAfter, maxAge }: TrustFlags, policy: Policy | undefined): PinnedTrust => {
+  if (notAfter === undefined && maxAge === undefined) return {}
+  if (policy === undefined || policy.quorum === NO_QUORUM) {
+    const flag = notAfter === undefined ? '--max-age' : '--not-after'
+    throw new TlogError('usage', `${flag} wants a --policy with a quorum: witnesses say when, the log does not`)
+  }
+  return {
+    ...(notAfter !== undefined && { notAfter }),
+    ...(maxAge !== undefined && { maxAge, clock: Date.now }),
+  }
 }
 
 const readVkeys = async (textOrFile: string): Promise<readonly string[]> => {

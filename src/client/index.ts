@@ -25,7 +25,14 @@ export {
 export { formatEntryBundle, MAX_ENTRY_SIZE, parseEntryBundle } from '../tlog/entry-bundle.ts'
 export { formatPolicy, type Policy, type PolicyLog, type PolicyWitness, parsePolicy } from '../tlog/policy.ts'
 export { formatProofFile, parseProofFile, type TlogProof } from '../tlog/proof-file.ts'
-export { type AcceptedCheckpoint, type Cosigner, checkPolicy, isQuorum } from '../tlog/quorum.ts'
+export {
+  type AcceptedCheckpoint,
+  type Cosigner,
+  checkPolicy,
+  isQuorum,
+  type PolicyCheck,
+  type TimeSpan,
+} from '../tlog/quorum.ts'
 export { verifierOf } from '../tlog/signatures/index.ts'
 export { formatTilePath, parseTilePath, type TileId } from '../tlog/tile.ts'
 export type { CheckpointStore } from './heads.ts'
@@ -39,4 +46,10 @@ export type { ResourceCache } from './resource-cache.ts'
 export { type BundleId, type CallOptions, httpResources, type LogResources } from './resources.ts'
 export { lruTileCache } from './tile-cache.ts'
 export { type HashTileId, type TileCache, type TileSource, TileTree, type TreeHead } from './tile-tree.ts'
-export { type CheckpointReader, checkpointReader, type Trust, type VerifiedCheckpoint } from './trust.ts'
+export {
+  type CheckpointReader,
+  CLOCK_TOLERANCE,
+  checkpointReader,
+  type Trust,
+  type VerifiedCheckpoint,
+} from './trust.ts'

@@ -54,8 +54,8 @@ export class LogClient {
 
   /** Throws TypeError when the trust names no key, or more than one origin, and `malformed` for a bad vkey. */
   constructor(options: LogClientOptions) {
-    const { vkey, verifiers, policy, origin, cache } = options
-    this.#trust = { vkey, verifiers, policy, origin }
+    const { vkey, verifiers, policy, origin, notAfter, maxAge, clock, cache } = options
+    this.#trust = { vkey, verifiers, policy, origin, notAfter, maxAge, clock }
     const reader = checkpointReader(this.#trust)
     const [pinned, ...others] = reader.origins
     // Were there two, the server could choose which one it is today, and consistency would be lost between them.

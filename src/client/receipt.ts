@@ -19,7 +19,7 @@ export interface VerifiedProof {
   readonly root: Hash
   readonly origin: string
   readonly checkpoint: VerifiedCheckpoint
-  /** The witnesses of the policy that cosigned; empty without a policy. */
+  /** The witnesses of the policy that cosigned, within the time asked for; empty without a policy. */
   readonly cosigners: readonly Cosigner[]
   /** Data of the application that nothing vouches for. */
   readonly extra?: Uint8Array | undefined
@@ -32,9 +32,9 @@ export interface VerifiedProof {
  * - `malformed` or `too_large`   the file, its checkpoint or a vkey is not in its form
  * - `wrong_origin`               the checkpoint is of another log
  * - `bad_signature`              a signature by a known key does not verify
- * - `untrusted`                  the log's key did not sign, or the policy's quorum is not met
+ * - `untrusted`                  the log's key did not sign, or the policy's quorum is not met within the time asked for
  * - `bad_proof`                  the checkpoint is good, but this entry is not what the proof is about
- * - TypeError                    for a trust without keys
+ * - TypeError                    for a trust without keys, or a time without a quorum
  */
 export const verifyProofFile = (bytes: Uint8Array, claim: Subject & Trust): VerifiedProof => {
   const { index, proof, extra, checkpoint: signed } = parseProofFile(bytes)

@@ -1,13 +1,15 @@
 /** Trust: the keys or the policy that a reader has pinned, and the one way in which signed checkpoints become believable. */
+import { isSize } from '../merkle/bits.ts'
 import type { NoteVerifier } from '../note/algorithm.ts'
 import { parseVerifierKey, type VerifierKey } from '../note/key.ts'
 import { encodeUtf8 } from '../primitives/bytes.ts'
+import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import { type OpenedCheckpoint, openCheckpoint } from '../tlog/checkpoint.ts'
-import { formatPolicy, type Policy, type PolicyLog } from '../tlog/policy.ts'
-import { type Cosigner, checkPolicy } from '../tlog/quorum.ts'
+import { formatPolicy, NO_QUORUM, type Policy, type PolicyLog } from '../tlog/policy.ts'
+import { type Cosigner, checkPolicy, type TimeSpan } from '../tlog/quorum.ts'
 import { verifierOf } from '../tlog/signatures/index.ts'
 
 /**
@@ -23,11 +25,26 @@ export interface Trust {
   readonly policy?: Policy | undefined
   /** The origin of the log. Default: the name of the key that signed. */
   readonly origin?: string | undefined
+  /**
+   * In POSIX seconds: only cosignatures of this time or earlier count for the quorum, so that what is under the checkpoint
+   * is known to have been there by then. Wants a policy with a quorum. Default: any time.
+   */
+  readonly notAfter?: number | undefined
+  /**
+   * In seconds: only cosignatures that are at most this old when the checkpoint is looked at, and at most
+   * `CLOCK_TOLERANCE` ahead, count for the quorum. Wants `clock`, and a policy with a quorum. Default: any age.
+   */
+  readonly maxAge?: number | undefined
+  /** What time it is, for `maxAge`. */
+  readonly clock?: Clock | undefined
 }
+
+/** How far the clock of a witness may be ahead of ours, in seconds, where the age of its cosignature matters. */
+export const CLOCK_TOLERANCE = 60
 
 /** A checkpoint that is signed by a pinned key as the trust demands. */
 export interface VerifiedCheckpoint extends OpenedCheckpoint {
-  /** The witnesses of the policy that cosigned; empty without a policy. */
+  /** The witnesses of the policy that cosigned, within the time asked for; empty without a policy. */
   readonly cosigners: readonly Cosigner[]
 }
 
@@ -40,27 +57,48 @@ export interface CheckpointReader {
   /**
    * Verifies a signed checkpoint. Throws `malformed` or `too_large` for a bad form, `wrong_origin` for another log,
    * `bad_signature` when a signature by a known key does not verify, and `untrusted` when the log's key did not sign or
-   * the quorum is not met.
+   * the quorum is not met within the time asked for.
    */
   open(bytes: Uint8Array): VerifiedCheckpoint
   /**
-   * The same without asking for a quorum: for checkpoints that were kept, since they may be older than the policy or than
+   * The same without asking for a quorum or a time: for checkpoints that were kept, since they may be older than the policy or than
    * the cosignatures on them. Good for comparing with, not for believing in.
    */
   openKept(bytes: Uint8Array): VerifiedCheckpoint
 }
 
 /**
- * Makes trust ready. Throws `malformed` for a bad vkey, and TypeError when no key or policy is given, when `verifiers`
- * stand beside another choice, or when the policy has no log of that origin.
+ * Makes trust ready. Throws `malformed` for a bad vkey, TypeError when no key or policy is given, when `verifiers` stand
+ * beside another choice, when the policy has no log of that origin, or when a time is asked for without a quorum or a
+ * clock, and RangeError for a time that is not in whole seconds.
  */
 export const checkpointReader = (trust: Trust): CheckpointReader => {
   const keys = (typeof trust.vkey === 'string' ? [trust.vkey] : (trust.vkey ?? [])).map(parseVerifierKey)
-  if (trust.policy !== undefined && trust.verifiers === undefined) return policyReader(trust.policy, keys, trust.origin)
+  const span = spanOf(trust)
+  if (trust.policy !== undefined && trust.verifiers === undefined) {
+    return policyReader(trust.policy, { keys, pinned: trust.origin, span })
+  }
   if (trust.policy !== undefined || (trust.verifiers !== undefined && keys.length > 0)) {
     throw new TypeError('want verifiers alone, without a vkey or a policy beside them')
   }
   return keyReader(trust.verifiers ?? keys.map(verifierOf), trust.origin)
+}
+
+/** When a cosignature must have been made to count; asked at each look, since age depends on it. */
+const spanOf = ({ policy, notAfter, maxAge, clock }: Trust): (() => TimeSpan) | undefined => {
+  if (notAfter === undefined && maxAge === undefined) return undefined
+  // Without cosignatures there is no time that anyone vouches for: passing would be worse than an error.
+  if (policy === undefined || policy.quorum === NO_QUORUM) throw new TypeError('notAfter and maxAge want a quorum')
+  for (const seconds of [notAfter ?? 0, maxAge ?? 0]) {
+    if (!isSize(seconds)) throw new RangeError(`want notAfter and maxAge in whole seconds, got ${seconds}`)
+  }
+  const last = notAfter ?? Number.POSITIVE_INFINITY
+  if (maxAge === undefined) return () => ({ from: 0, to: last })
+  if (clock === undefined) throw new TypeError('maxAge wants a clock')
+  return () => {
+    const now = Math.floor(clock() / 1_000)
+    return { from: now - maxAge, to: Math.min(last, now + CLOCK_TOLERANCE) }
+  }
 }
 
 const keyReader = (verifiers: readonly NoteVerifier[], pinned: string | undefined): CheckpointReader => {
@@ -77,7 +115,13 @@ const keyReader = (verifiers: readonly NoteVerifier[], pinned: string | undefine
   return { origins, id: identity(origins, verifiers.map(nameOf)), open, openKept: open }
 }
 
-const policyReader = (policy: Policy, keys: readonly VerifierKey[], pinned: string | undefined): CheckpointReader => {
+interface PolicyParts {
+  readonly keys: readonly VerifierKey[]
+  readonly pinned: string | undefined
+  readonly span: (() => TimeSpan) | undefined
+}
+
+const policyReader = (policy: Policy, { keys, pinned, span }: PolicyParts): CheckpointReader => {
   const listed: readonly PolicyLog[] = keys.length > 0 ? keys.map((key) => ({ key })) : policy.logs
   const logs = listed.filter(({ key }) => pinned === undefined || key.name === pinned)
   if (logs.length === 0)
@@ -87,7 +131,7 @@ const policyReader = (policy: Policy, keys: readonly VerifierKey[], pinned: stri
     logs.map(({ key }) => verifierOf(key)),
     pinned,
   )
-  return { ...logAlone, open: (bytes) => checkPolicy(policy, bytes, { logs }) }
+  return { ...logAlone, open: (bytes) => checkPolicy(policy, bytes, { logs, within: span?.() }) }
 }
 
 const nameOf = ({ name, keyId }: NoteVerifier): string => `${name} ${keyId}`

@@ -7,6 +7,7 @@ import { jsonFlag, readTrust, type TrustFlags, trustFlags, urlFlag } from '../fl
 import { teach } from '../lesson.ts'
 import { STANDARD, writeOut } from '../output.ts'
 import { exitCodes } from '../report.ts'
+import { maxAgeFlag } from '../times.ts'
 
 interface CheckpointFlags extends TrustFlags {
   readonly url: string
@@ -19,14 +20,14 @@ export const checkpointCommand = (): Command => {
   const command = teach(new Command('checkpoint'), {
     summary: 'fetch the newest signed head of the log, verified',
     about:
-      'Fetches the newest checkpoint, verifies its signatures with the key you pinned (and the witnesses of your policy), checks that the tree it signs is really served, and writes it as it came. Keep it: `treehead consistency` shows later that the log still stands by it.',
+      'Fetches the newest checkpoint, verifies its signatures with the key you pinned (and the witnesses of your policy), checks that the tree it signs is really served, and writes it as it came; with --max-age the cosignatures must be fresh. Keep it: `treehead consistency` shows later that the log still stands by it.',
     examples: [
       ['look at it', 'treehead checkpoint --vkey treehead-data/log.vkey'],
       ['keep it', 'treehead checkpoint --vkey treehead-data/log.vkey --out monday.checkpoint'],
     ],
     codes: [exitCodes.unverified, exitCodes.unavailable],
   })
-  for (const flag of [urlFlag(), ...trustFlags(), jsonFlag()]) command.addOption(flag)
+  for (const flag of [urlFlag(), ...trustFlags(), maxAgeFlag(), jsonFlag()]) command.addOption(flag)
   return command.option('--out <file>', 'where it goes (- for standard output)', STANDARD).action(run)
 }
 

@@ -29,6 +29,7 @@ import { teach } from '../lesson.ts'
 import { print } from '../output.ts'
 import { counted, openProgress } from '../progress.ts'
 import { exitCodes, printable } from '../report.ts'
+import { maxAgeFlag } from '../times.ts'
 
 interface FsckFlags extends TrustFlags {
   readonly url: string
@@ -61,7 +62,7 @@ export const fsckCommand = (): Command => {
     .option('--dir <folder>', 'a backup, or another folder in the layout of c2sp.org/tlog-tiles')
     .option('--ledger <path>', 'with --data: where the ledger is (default: in the data folder)')
     .option('--older <file...>', 'checkpoints kept earlier, which must agree with the tree too', [])
-  for (const flag of [...trustFlags(), jsonFlag()]) command.addOption(flag)
+  for (const flag of [...trustFlags(), maxAgeFlag(), jsonFlag()]) command.addOption(flag)
   return command.action(run)
 }
 

@@ -10,6 +10,7 @@ import { teach } from '../lesson.ts'
 import { print } from '../output.ts'
 import { exitCodes, printable } from '../report.ts'
 import { readSubject, type SubjectFlags, subjectFlags } from '../subject.ts'
+import { maxAgeFlag, notAfterFlag } from '../times.ts'
 
 interface VerifyFlags extends TrustFlags, SubjectFlags {
   readonly json?: boolean
@@ -20,7 +21,7 @@ export const verifyCommand = (): Command => {
   const command = teach(new Command('verify'), {
     summary: 'check a proof file, offline',
     about:
-      'Checks that an entry is in a log, with nothing but the proof file, the bytes of the entry and the key you pinned: no network, and nobody to trust. It prints one line: where the entry is, or why the proof is worth nothing.',
+      'Checks that an entry is in a log, with nothing but the proof file, the bytes of the entry and the key you pinned: no network, and nobody to trust. With --policy a quorum of witnesses must have cosigned, and --not-after and --max-age say when. It prints one line: where the entry is, or why the proof is worth nothing.',
     examples: [
       ['check a receipt', 'treehead verify record.tlog-proof --entry record.json --vkey treehead-data/log.vkey'],
       [
@@ -30,7 +31,8 @@ export const verifyCommand = (): Command => {
     ],
     codes: [exitCodes.unverified],
   }).argument('<proof>', 'the proof file (- for standard input)')
-  for (const flag of [...subjectFlags(), ...trustFlags(), jsonFlag()]) command.addOption(flag)
+  for (const flag of [...subjectFlags(), ...trustFlags(), notAfterFlag(), maxAgeFlag(), jsonFlag()])
+    command.addOption(flag)
   return command.action(run)
 }
 
