@@ -57,7 +57,7 @@ export const mldsa44Verifier = (key: VerifierKey): NoteVerifier => ({
  * `sign` throws `malformed` for a text that is not a checkpoint or whose origin is over 255 bytes.
  */
 export const mldsa44Signer = (key: SignerKey, time: number): NoteSigner => {
-  const { secretKey } = mldsa44Keys(key.seed)
+  const secretKey = secretKeyOf(key)
   return {
     name: key.name,
     keyId: key.keyId,
@@ -68,7 +68,7 @@ export const mldsa44Signer = (key: SignerKey, time: number): NoteSigner => {
 
 /** Signs a subtree without a time, as `sign-subtree` answers it: the bytes after the key ID. Throws as `cosignedMessage`. */
 export const signSubtree = (key: SignerKey, subtree: Subtree): Uint8Array =>
-  signTimestamped(key.name, mldsa44Keys(key.seed).secretKey, subtree, 0)
+  signTimestamped(key.name, secretKeyOf(key), subtree, 0)
 
 /** True when `signature`, the bytes after the key ID, is the key's over the subtree, at the time that it states. */
 export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signature: Uint8Array): boolean => {
@@ -86,6 +86,17 @@ const subtreeOf = (text: string): Subtree => {
   // spec: If signing a checkpoint, [start] MUST be zero. If signing a checkpoint, [end] is the size of the tree.
   return { origin, start: 0, end: size, hash: root }
 }
+
+/** Made once for each key: that takes as long as half a signature. */
+const secretKeyOf = (key: SignerKey): Uint8Array => {
+  const known = secretKeys.get(key)
+  if (known !== undefined) return known
+  const { secretKey } = mldsa44Keys(key.seed)
+  secretKeys.set(key, secretKey)
+  return secretKey
+}
+
+const secretKeys = new WeakMap<SignerKey, Uint8Array>()
 
 const signTimestamped = (cosigner: string, secretKey: Uint8Array, subtree: Subtree, time: number): Uint8Array =>
   concatBytes(encodeUint64(time), signMldsa44(cosignedMessage({ ...subtree, cosigner, timestamp: time }), secretKey))
