@@ -5,6 +5,7 @@ set -euo pipefail
 
 tessera=github.com/transparency-dev/tessera tessera_version=v1.0.4
 certificates=github.com/google/certificate-transparency-go certificates_version=v1.4.0
+mirror_client_go=go1.27.4 # what go/mirror-client needs, and more than the others do
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 bin="$(cd ../.. && pwd)/.cache/go/bin"
@@ -14,8 +15,9 @@ if ! command -v go >/dev/null; then
   exit 3
 fi
 
-programs=(fsck hammer posix ctclient treehead-interop)
-stamp="$(cat tools.sh go/go.mod go/go.sum go/*.go <(go version) | cksum)"
+programs=(fsck hammer posix posix-oneshot ctclient litewitness witnessctl omniwitness sunlight skylight
+  treehead-interop treehead-peers treehead-mirror-client)
+stamp="$(find tools.sh go -type f -print0 | LC_ALL=C sort -z | xargs -0 cat - <(go version) | cksum)"
 
 complete() {
   [[ -f "$bin/.stamp" && "$(<"$bin/.stamp")" == "$stamp" ]] || return 1
@@ -31,7 +33,10 @@ rm -f "$bin/.stamp"
 export GOBIN="$bin" GOWORK=off
 # Versions are pinned above; the checksum database and go/go.sum vouch for the bytes.
 go install "$tessera/cmd/fsck@$tessera_version" "$tessera/internal/hammer@$tessera_version" \
-  "$tessera/cmd/conformance/posix@$tessera_version"
+  "$tessera/cmd/conformance/posix@$tessera_version" "$tessera/cmd/examples/posix-oneshot@$tessera_version"
 go install "$certificates/client/ctclient@$certificates_version"
 (cd go && go install -mod=readonly .)
+(cd go/peers && go install -mod=readonly . tool)
+(cd go/omniwitness && go install -mod=readonly tool)
+(cd go/mirror-client && GOTOOLCHAIN="$mirror_client_go" go install -mod=readonly .)
 echo "$stamp" >"$bin/.stamp"

@@ -3,7 +3,8 @@
 // It reads one JSON request per line from standard input and writes one JSON answer per line to standard output, in
 // the same order. Bytes and hashes are standard base64. An answer is {"ok": true, ...} or {"ok": false, "error": "..."}.
 //
-// The judges are golang.org/x/mod/sumdb (note, tlog), github.com/transparency-dev/formats and .../merkle.
+// The judges are golang.org/x/mod/sumdb (note, tlog), github.com/transparency-dev/formats and .../merkle, and
+// filippo.io/torchwood.
 package main
 
 import (
@@ -25,6 +26,7 @@ type request struct {
 	Origin    string      `json:"origin"`
 	Key       string      `json:"key"`
 	Keys      []string    `json:"keys"`
+	Policy    string      `json:"policy"`
 	Index     int64       `json:"index"`
 	Size      int64       `json:"size"`
 	First     int64       `json:"first"`
@@ -63,6 +65,8 @@ var operations = map[string]func(request) (answer, error){
 	"verify-consistency": verifyConsistency,
 	"format-proof":       formatProof,
 	"verify-proof":       verifyProof,
+	"check-checkpoint":   checkCheckpoint,
+	"check-proof":        checkProof,
 	"audit":              audit,
 }
 
