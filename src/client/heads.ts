@@ -9,7 +9,7 @@ import type { CheckpointReader, VerifiedCheckpoint } from './trust.ts'
 
 /** Remembers the last verified checkpoint of a log between runs. Losing it means trust on first use again. */
 export interface CheckpointStore {
-  /** The saved bytes. `log` stands for the pinned origin and keys; a store for one log may ignore it. */
+  /** The saved bytes. `log` stands for the pinned origin; a store for one log may ignore it. */
   load(log: string): Promise<Uint8Array | undefined>
   /** Called with verified checkpoints only, of sizes that never shrink. */
   save(bytes: Uint8Array, log: string): Promise<void>

@@ -52,7 +52,10 @@ export interface VerifiedCheckpoint extends OpenedCheckpoint {
 export interface CheckpointReader {
   /** The origins that are believed. */
   readonly origins: readonly string[]
-  /** Stands for the pinned origins and log keys: what is remembered of a log is kept under this name, 64 hex digits. */
+  /**
+   * Stands for the pinned origins: what is remembered of a log is kept under this name, 64 hex digits. Not for the keys,
+   * as a client that pins a further one must not forget what the log showed it before.
+   */
   readonly id: string
   /**
    * Verifies a signed checkpoint. Throws `malformed` or `too_large` for a bad form, `wrong_origin` for another log,
@@ -112,7 +115,7 @@ const keyReader = (verifiers: readonly NoteVerifier[], pinned: string | undefine
     }
     return { ...opened, cosigners: [] }
   }
-  return { origins, id: identity(origins, verifiers.map(nameOf)), open, openKept: open }
+  return { origins, id: identity(origins), open, openKept: open }
 }
 
 interface PolicyParts {
@@ -134,7 +137,4 @@ const policyReader = (policy: Policy, { keys, pinned, span }: PolicyParts): Chec
   return { ...logAlone, open: (bytes) => checkPolicy(policy, bytes, { logs, within: span?.() }) }
 }
 
-const nameOf = ({ name, keyId }: NoteVerifier): string => `${name} ${keyId}`
-
-const identity = (origins: readonly string[], keys: readonly string[]): string =>
-  encodeHex(sha256(encodeUtf8([...[...origins].sort(), '', ...[...keys].sort()].join('\n'))))
+const identity = (origins: readonly string[]): string => encodeHex(sha256(encodeUtf8([...origins].sort().join('\n'))))

@@ -1,14 +1,15 @@
 /** The data folder of a log: its keys, tokens, ledger and database, made on first start and vetted on every other. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ED25519 } from '../note/algorithm.ts'
-import { formatSignerKey, formatVerifierKey, parseSignerKey, signerKey } from '../note/key.ts'
+import { formatSignerKey, formatVerifierKey, signerKey } from '../note/key.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { openStorage } from '../storage/backends.ts'
 import { syncFolder, writeNewFile } from '../storage/files.node.ts'
 import { signerOf, verifierOf } from '../tlog/signatures/index.ts'
+import { checkPrivate, readLogKeys } from './key-files.node.ts'
 import { openLedgerFile } from './ledger.node.ts'
 import { createLog } from './open.ts'
 import type { LogKey } from './publish.ts'
@@ -23,6 +24,10 @@ export const dataFiles = {
   format: 'treehead.json',
   key: 'log.key',
   vkey: 'log.vkey',
+  /** Only while the key changes: the second key, which signs every head too. */
+  nextKey: 'log.next.key',
+  /** The public halves of keys that signed heads of this log before, one a line. */
+  retiredVkeys: 'log.retired.vkey',
   tokens: 'tokens',
   /** The operator's copy of the first token; the server reads only its hash, in `tokens`. */
   appendToken: 'append.token',
@@ -39,6 +44,8 @@ export interface DataDir {
   readonly path: string
   readonly key: LogKey
   readonly vkey: string
+  /** The public halves of all keys that have signed heads of this log: those in use, then the retired. */
+  readonly vkeys: readonly string[]
   /** The text of the token file. */
   readonly tokens: string
   /** Signs RFC 6962 tree heads; ECDSA on P-256. */
@@ -132,12 +139,12 @@ const startLog = async (database: string, ledgerPath: string, key: LogKey, clock
 /** Reads and vets a data folder. Rejects with RefusedError: no_log, half_made, format, key_permissions, wrong_key. */
 export const openDataDir = async (path: string, ledgerPath?: string): Promise<DataDir> => {
   await checkFormat(path)
-  for (const name of ['key', 'treeHeadKey', 'tokens'] as const) await checkPrivate(join(path, dataFiles[name]))
-  const key = await readKey(join(path, dataFiles.key))
+  for (const name of ['treeHeadKey', 'tokens'] as const) await checkPrivate(join(path, dataFiles[name]))
+  const file = (name: keyof typeof dataFiles): string => join(path, dataFiles[name])
+  const keys = await readLogKeys({ key: file('key'), nextKey: file('nextKey'), retiredVkeys: file('retiredVkeys') })
   return {
     path,
-    key: { signer: signerOf(key), verifier: verifierOf(key) },
-    vkey: formatVerifierKey(key),
+    ...keys,
     tokens: await readFile(join(path, dataFiles.tokens), 'utf8'),
     treeHeadKey: createPrivateKey(await readFile(join(path, dataFiles.treeHeadKey))),
     ledgerPath: ledgerPath ?? join(path, dataFiles.ledger),
@@ -166,21 +173,5 @@ const formatOf = (text: string): unknown => {
     return (JSON.parse(text) as { readonly format?: unknown }).format
   } catch {
     return undefined
-  }
-}
-
-const checkPrivate = async (path: string): Promise<void> => {
-  const { mode } = await stat(path).catch((cause: unknown) => {
-    throw new RefusedError('wrong_key', `cannot read ${path}`, { cause })
-  })
-  if ((mode & 0o077) !== 0)
-    throw new RefusedError('key_permissions', `${path} has mode ${(mode & 0o777).toString(8)}, want 600`)
-}
-
-const readKey = async (path: string): Promise<ReturnType<typeof parseSignerKey>> => {
-  try {
-    return parseSignerKey((await readFile(path, 'utf8')).trimEnd())
-  } catch (cause) {
-    throw new RefusedError('wrong_key', `${path} is not a signer key`, { cause })
   }
 }

@@ -12,7 +12,7 @@ import { parseHead } from './head.ts'
 import type { TreeState } from './integrate.ts'
 import type { HeadLedger, LedgerRecord } from './ledger.ts'
 import type { SignedHead } from './log.ts'
-import { type LogKey, nextTime } from './publish.ts'
+import { type LogKey, nextTime, verifiersOf } from './publish.ts'
 import { RefusedError } from './refusal.ts'
 
 /** What the gate looks at. */
@@ -55,7 +55,7 @@ const loadHead = async ({ store, key }: GateParts): Promise<{ version: Version; 
   if (stored === undefined) throw new RefusedError('head_missing', 'the database has no head')
   const head = await refuse('head_damaged', async () => {
     try {
-      return parseHead(stored.head, key.verifier)
+      return parseHead(stored.head, verifiersOf(key))
     } catch (cause) {
       const foreign = isTlogError(cause, 'wrong_origin') || isTlogError(cause, 'untrusted')
       if (foreign)
@@ -126,7 +126,7 @@ const checkLedger = async ({ ledger, key }: GateParts, tree: TileTree): Promise<
       throw new RefusedError('ledger_missing', `the ledger is empty, the database has ${tree.size} entries`)
     return undefined
   }
-  const known = await refuse('ledger_damaged', async () => parseHead(record.head, key.verifier))
+  const known = await refuse('ledger_damaged', async () => parseHead(record.head, verifiersOf(key)))
   if (known.size > tree.size) {
     throw new RefusedError(
       'behind_ledger',

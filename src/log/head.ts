@@ -11,13 +11,17 @@ import type { SignedHead } from './log.ts'
 export const formatHead = ({ time, checkpoint }: SignedHead): Uint8Array =>
   concatBytes(encodeUtf8(`time ${time}\n`), checkpoint)
 
-/** Parses a stored head and checks its signature. Throws `malformed`, `wrong_origin`, `bad_signature` or `untrusted`. */
-export const parseHead = (bytes: Uint8Array, verifier: NoteVerifier): SignedHead => {
+/**
+ * Parses a stored head and checks its signatures: one by any of these keys, which have one name, is enough, and all that
+ * are theirs must verify. Throws `malformed`, `wrong_origin`, `bad_signature` or `untrusted`.
+ */
+export const parseHead = (bytes: Uint8Array, verifiers: readonly NoteVerifier[]): SignedHead => {
   const lineEnd = bytes.indexOf(0x0a)
   const [keyword, digits, ...more] = decodeUtf8(bytes.subarray(0, Math.max(0, lineEnd))).split(' ')
   if (keyword !== 'time' || digits === undefined || more.length > 0)
     throw new TlogError('malformed', 'head has no time line')
   const checkpoint = bytes.slice(lineEnd + 1)
-  const opened: OpenedCheckpoint = openCheckpoint(checkpoint, { origin: verifier.name, verifiers: [verifier] })
+  const origin = verifiers.map(({ name }) => name)
+  const opened: OpenedCheckpoint = openCheckpoint(checkpoint, { origin, verifiers })
   return { size: opened.checkpoint.size, root: opened.checkpoint.root, time: parseDecimal(digits), checkpoint }
 }

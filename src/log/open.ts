@@ -6,12 +6,12 @@ import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { LogStore } from '../storage/storage.ts'
 import type { Observe } from './events.ts'
-import { passGate } from './gate.ts'
+import { passGate, type Recovered } from './gate.ts'
 import { formatHead } from './head.ts'
 import { type FilterKeeper, KnownLeaves } from './known-leaves.ts'
 import type { HeadLedger } from './ledger.ts'
 import { defaultPoolLimits, type PoolLimits } from './pool.ts'
-import { type LogKey, Publisher, signHead } from './publish.ts'
+import { isSignedByAll, type LogKey, Publisher, signHead } from './publish.ts'
 import { LogReader } from './reader.ts'
 import type { RefusedError } from './refusal.ts'
 import { completeLeafIndex } from './reindex.ts'
@@ -21,7 +21,7 @@ import { Sequencer } from './sequencer.ts'
 export interface LogOptions {
   readonly store: LogStore
   readonly ledger: HeadLedger
-  /** Signs the heads; its name is the origin. */
+  /** Signs the heads, alone or with the next one; their name is the origin. */
   readonly key: LogKey
   readonly clock: Clock
   /** Give equal entries an index each, and keep no index of leaf hashes. Default false. */
@@ -67,7 +67,8 @@ export const createLog = async ({ store, ledger, key, clock }: LogOptions): Prom
 export const openLog = async (options: LogOptions): Promise<Log> => {
   const { store, ledger, key, clock, allowDuplicates = false, observe = () => {} } = options
   const parts = { store, source: tilesOf(store), cache: lruTileCache(options.cachedTiles), key, clock }
-  const { version, head, state, tree, record } = await passGate({ ...parts, ledger })
+  const { state, tree, record, ...recovered } = await passGate({ ...parts, ledger })
+  const { version, head } = await signedByAll(recovered, tree, options)
   const publisher = new Publisher(ledger, record)
   // A crash may have come between the commit and the ledger: then the head was never released, and is now.
   const published = await publisher.publish(head, tree)
@@ -86,6 +87,19 @@ export const openLog = async (options: LogOptions): Promise<Log> => {
     { version: indexed, state, published },
   )
   return { origin: key.signer.name, sequencer, reader: new LogReader(store, () => sequencer.published) }
+}
+
+/** After a change of keys the newest head is signed anew: a log without new entries would never show the new key. */
+const signedByAll = async (
+  { version, head }: Pick<Recovered, 'version' | 'head'>,
+  tree: TileTree,
+  { store, key, clock }: LogOptions,
+): Promise<Pick<Recovered, 'version' | 'head'>> => {
+  if (isSignedByAll(head, key)) return { version, head }
+  const signed = signHead(tree, head.time, key, clock)
+  const step = { previous: version, head: formatHead(signed), firstIndex: tree.size, entries: [], index: [] }
+  const { version: newest } = await store.commit({ ...step, fullTiles: new Map() })
+  return { version: newest, head: signed }
 }
 
 const tilesOf =

@@ -7,7 +7,8 @@ export const refusals = {
   no_log: 'there is no log in this folder; `treehead serve` starts one in an empty or absent folder only',
   half_made: 'the first start did not finish; if nothing was ever appended, remove the folder and start again',
   format: 'the data was written by another version of Treehead; run that version, or upgrade this one',
-  wrong_key: 'the key file does not belong to this log; put back the key file that was made with it',
+  wrong_key:
+    'a key file does not belong to this log; put back the key file that was made with it, and see spec/key-rotation.md for how to change keys',
   key_permissions: 'others can read the key file; `chmod 600` it and consider whether the key was seen',
   head_missing: 'the database has lost its signed head; restore the newest backup that is not older than the ledger',
   head_damaged:

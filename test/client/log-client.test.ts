@@ -200,7 +200,7 @@ describe('trust', () => {
     await expect(clientOf(mine, { store, fetch: logFetch(otherKey) }).checkpoint()).rejects.toSatisfy(code('untrusted'))
   })
 
-  it('[CLIENT-6] remembers under the pinned origin and key, and refuses a memory that is not of them', async () => {
+  it('[CLIENT-6] remembers under the pinned origin, and refuses a memory that is not of it', async () => {
     const [a, b] = [await memoryLog({ origin: 'a.example' }), await memoryLog({ origin: 'b.example' })]
     const store = memoryStore()
     await clientOf(a, { store }).checkpoint()

@@ -6,6 +6,7 @@ import { httpResources } from '../../client/resources.ts'
 import { type DataDir, openDataDir } from '../../log/data-dir.node.ts'
 import { parseHead } from '../../log/head.ts'
 import { openLedgerFile } from '../../log/ledger.node.ts'
+import { verifiersOf } from '../../log/publish.ts'
 import { checkpointIn, storedKeys } from '../../log/stored-rows.ts'
 import { fsck } from '../../monitor/fsck.ts'
 import type { FsckReport, Problem } from '../../monitor/fsck-report.ts'
@@ -81,7 +82,7 @@ const checkServed = async (flags: FsckFlags, older: readonly Uint8Array[]): Prom
 
 const checkStored = async (flags: FsckFlags, data: string, older: readonly Uint8Array[]): Promise<FsckReport> => {
   const dir = await openDataDir(dataFolder(data), flags.ledger)
-  const trust = (await readTrustIfGiven(flags)) ?? { vkey: [dir.vkey] }
+  const trust = (await readTrustIfGiven(flags)) ?? { vkey: dir.vkeys }
   const ledger = await readLedger(dir)
   const report = await withDatabaseCopy(dir, (store) =>
     check(storeSource(store, { checkpointIn, keys: storedKeys(store) }), trust, [...older, ...ledger.checkpoints]),
@@ -107,7 +108,7 @@ const readLedger = async ({
   try {
     await using ledger = await openLedgerFile({ path: ledgerPath, create: false })
     const record = await ledger.last()
-    return { checkpoints: record === undefined ? [] : [parseHead(record.head, key.verifier).checkpoint] }
+    return { checkpoints: record === undefined ? [] : [parseHead(record.head, verifiersOf(key)).checkpoint] }
   } catch (error) {
     if (!(error instanceof TlogError) || error.code === 'io') throw error
     return {

@@ -7,6 +7,7 @@ import { formatHead, parseHead } from '../../log/head.ts'
 import { openLedgerFile } from '../../log/ledger.node.ts'
 import { type LedgerRecord, memoryLedger } from '../../log/ledger.ts'
 import type { SignedHead } from '../../log/log.ts'
+import { verifiersOf } from '../../log/publish.ts'
 import { RefusedError } from '../../log/refusal.ts'
 import { decodeUtf8 } from '../../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../../primitives/error.ts'
@@ -64,7 +65,7 @@ const show = async (flags: LedgerFlags): Promise<void> => {
     throw error
   })
   if (record === undefined) throw new RefusedError('ledger_missing', `there is no head in ${dir.ledgerPath}`)
-  const head = parseHead(record.head, dir.key.verifier)
+  const head = parseHead(record.head, verifiersOf(dir.key))
   const json = { sequence: record.sequence, ...describe(head), checkpoint: decodeUtf8(head.checkpoint) }
   await print(flags.json ? `${JSON.stringify(json)}\n` : `${lineOf(head)}, ledger record ${record.sequence}\n`)
 }
@@ -104,7 +105,7 @@ const stateOf = async (dir: DataDir): Promise<'absent' | 'empty'> => {
   try {
     const record = await readLedger(dir)
     if (record === undefined) return 'empty'
-    const { size } = parseHead(record.head, dir.key.verifier)
+    const { size } = parseHead(record.head, verifiersOf(dir.key))
     throw new TlogError('usage', `${dir.ledgerPath} holds a head of size ${size}: there is nothing to adopt`)
   } catch (cause) {
     if (isTlogError(cause, 'not_found')) return 'absent'
