@@ -18,6 +18,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   fsck: async () => (await import('./commands/fsck.ts')).fsckCommand(),
   keygen: async () => (await import('./commands/keygen.ts')).keygenCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
+  witness: async () => (await import('./commands/witness.ts')).witnessCommand(),
+  evidence: async () => (await import('./commands/evidence.ts')).evidenceCommand(),
   ledger: async () => (await import('./commands/ledger.ts')).ledgerCommand(),
 }
 

@@ -1,12 +1,9 @@
-/** The whole service as one app: the routes of each part, and one place where errors become answers. */
-import { type Context, Hono } from 'hono'
-import { cors } from 'hono/cors'
+/** The service of a log as one app: appending, reading, and whatever else is served over the same log. */
+import type { Hono } from 'hono'
 import { type AppendAppOptions, appendApp } from './append-app.ts'
 import type { Env } from './body.ts'
-import { answerError } from './errors.ts'
-import { standardHeaders } from './headers.ts'
 import { logApp } from './log-app.ts'
-import { observeRequests } from './observe.ts'
+import { createService } from './service.ts'
 
 /** What the service is made of. */
 export interface AppOptions extends AppendAppOptions {
@@ -16,38 +13,6 @@ export interface AppOptions extends AppendAppOptions {
   readonly report: (error: unknown) => void
 }
 
-/** Joins the parts. Unknown paths are 404, known paths with another method 405, both as one line of text. */
-export const createApp = (options: AppOptions): Hono<Env> => {
-  const app = new Hono<Env>()
-  app.options('*', cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST'], exposeHeaders: ['Retry-After'] }))
-  app.use('*', observeRequests(options.served ?? []))
-  app.use('*', (c, next) => {
-    addStandardHeaders(c)
-    return next()
-  })
-  for (const part of [appendApp(options), logApp(options.log), ...options.parts]) app.route('/', part)
-  app.onError((error, c) => answerError(error, c, options.report))
-  const known = app.routes.filter(({ method }) => method === 'GET' || method === 'POST')
-  app.notFound((c) => {
-    const other = known.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method)
-    if (other.length === 0 || other.includes(c.req.method)) return c.text('not_found: no such path\n', 404)
-    c.header('Allow', [...new Set(other)].join(', '))
-    return c.text(`usage: this path takes ${[...new Set(other)].join(' or ')}\n`, 405)
-  })
-  return app
-}
-
-/** On a real server into Node's own answer: a Headers object for each request would cost a third of the time of a tile. */
-const addStandardHeaders = (c: Context<Env>): void => {
-  const outgoing = c.env?.outgoing
-  for (const [name, value] of Object.entries(standardHeaders))
-    outgoing === undefined ? c.header(name, value) : outgoing.setHeader(name, value)
-}
-
-const matches = (route: string, path: string): boolean => {
-  const wanted = route.split('/')
-  const given = path.split('/')
-  const open = wanted.at(-1) === '*'
-  if (open ? given.length < wanted.length : given.length !== wanted.length) return false
-  return wanted.every((part, i) => part === '*' || part.startsWith(':') || part === given[i])
-}
+/** Joins the parts. */
+export const createApp = (options: AppOptions): Hono<Env> =>
+  createService({ ...options, parts: [appendApp(options), logApp(options.log), ...options.parts] })

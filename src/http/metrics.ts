@@ -6,6 +6,7 @@ import type { Sequencer } from '../log/sequencer.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { type Health, unreadiness } from './health.ts'
 import type { Served } from './observe.ts'
+import { addRequests, SECONDS } from './request-metrics.ts'
 
 /** What is measured. */
 export interface MetricsParts {
@@ -27,8 +28,6 @@ export interface Metrics {
   observeServed(served: Served): void
 }
 
-/** Seconds: from a commit into memory to one on a disk that is nearly dead. */
-const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const ENTRIES = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384]
 
 /** Makes a registry of its own, with the metrics of the process in it. */
@@ -113,58 +112,5 @@ const addLogMetrics = (register: Registry): ((event: LogEvent) => void) => {
     } else if (event.kind === 'pushback') pushbacks.inc()
     else if (event.kind === 'refused') refused.inc({ reason: event.reason })
     else if (event.kind === 'poisoned') poisonings.inc()
-  }
-}
-
-/** Methods that are counted by name; all others are one. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
-
-interface Tally {
-  readonly labels: { readonly method: string; readonly route: string; readonly status: string }
-  count: number
-}
-
-/**
- * Requests are tallied in plain maps and handed to prom-client when it is asked, because its labelled counters cost as
- * much as a tenth of an append.
- */
-const addRequests = (register: Registry): ((served: Served) => void) => {
-  const registers = [register]
-  const tallies = new Map<string, Tally>()
-  const codes = new Map<string, number>()
-  const seconds = new Histogram({
-    name: 'treehead_http_request_seconds',
-    help: 'from the first line of the handler to its answer',
-    buckets: SECONDS,
-    registers,
-  })
-  new Counter({
-    name: 'treehead_http_requests_total',
-    help: 'requests by route template, method and status',
-    labelNames: ['route', 'method', 'status'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { labels, count } of tallies.values()) this.inc(labels, count)
-    },
-  })
-  new Counter({
-    name: 'treehead_errors_total',
-    help: 'requests that were answered with an error, by its code',
-    labelNames: ['code'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [code, count] of codes) this.inc({ code }, count)
-    },
-  })
-  return ({ method, route, status, ms, code }) => {
-    const name = METHODS.has(method) ? method : 'other'
-    const key = `${status} ${name} ${route}`
-    const tally = tallies.get(key)
-    if (tally === undefined) tallies.set(key, { labels: { route, method: name, status: String(status) }, count: 1 })
-    else tally.count++
-    if (code !== undefined) codes.set(code, (codes.get(code) ?? 0) + 1)
-    seconds.observe(ms / 1e3)
   }
 }

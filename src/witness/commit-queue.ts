@@ -42,7 +42,7 @@ export class CommitQueue {
   }
 
   /**
-   * Opens. Rejects with `inconsistent` when the database has fewer commits than the mark knows of: it is an older copy,
+   * Opens. Rejects with `refused` when the database has fewer commits than the mark knows of: it is an older copy,
    * and a witness that goes on from one may cosign a fork.
    */
   static async open(store: KeyValueStore, mark: HighWaterMark): Promise<CommitQueue> {
@@ -51,12 +51,15 @@ export class CommitQueue {
     const known = record === undefined ? 0 : readUint64(record.value)
     if (commits < known)
       throw new TlogError(
-        'inconsistent',
-        `the database has ${commits} commits, and ${known} were made: it is an older copy`,
+        'refused',
+        `the database has ${commits} commits, and ${known} were made: it is an older copy; put the newest one back, or retire this witness: it may cosign a fork`,
       )
     // Without a mark every older copy would pass.
     if (record === undefined && commits > 0)
-      throw new TlogError('inconsistent', `the database has ${commits} commits, and the high-water mark knows of none`)
+      throw new TlogError(
+        'refused',
+        `the database has ${commits} commits, and the high-water mark knows of none: put the mark back`,
+      )
     return new CommitQueue(store, mark, record, commits)
   }
 

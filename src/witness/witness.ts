@@ -6,7 +6,7 @@ import { formatNote, type NoteSignature, openNote, parseNote } from '../note/not
 import type { Clock } from '../primitives/clock.ts'
 import { isTlogError } from '../primitives/error.ts'
 import { equalHash } from '../primitives/hash.ts'
-import { encodeHex } from '../primitives/hex.ts'
+import { decodeHex } from '../primitives/hex.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
 import { type OpenedCheckpoint, openCheckpoint, parseCheckpoint } from '../tlog/checkpoint.ts'
 import { type Evidence, forkOfOneSize } from '../tlog/evidence.ts'
@@ -175,12 +175,19 @@ export class Witness {
     return { size, root, text, signatures: own, time: this.#cosigners.timeOf(own) }
   }
 
+  /** The checkpoint of the log that was cosigned last, undefined when none was. Rejects with `corrupt`. */
+  latestOf(origin: string): Promise<Uint8Array | undefined> {
+    return readLatest(this.#parts.store, originHash(origin))
+  }
+
+  /** The checkpoint of exactly that size that was cosigned once, undefined when none was. Rejects with `corrupt`. */
+  kept(origin: string, size: number): Promise<Uint8Array | undefined> {
+    return readHead(this.#parts.store, originHash(origin), size)
+  }
+
   /** The checkpoint that was cosigned last of the log with that hash (hex), undefined when there is none. Rejects with `corrupt`. */
-  async latest(hash: string): Promise<Uint8Array | undefined> {
-    for (const origin of this.logs.keys()) {
-      if (encodeHex(originHash(origin)) === hash) return readLatest(this.#parts.store, originHash(origin))
-    }
-    return undefined
+  latest(hash: string): Promise<Uint8Array | undefined> {
+    return readLatest(this.#parts.store, decodeHex(hash))
   }
 
   /** Cosigns a subtree of a checkpoint that it cosigned. Never rejects for what is in the request. */

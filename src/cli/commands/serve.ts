@@ -4,12 +4,12 @@ import { Command, Option } from 'commander'
 import { createApp } from '../../http/app.ts'
 import { type AppendShortcutOptions, appendShortcut } from '../../http/append-shortcut.ts'
 import { ctApp } from '../../http/ct-app.ts'
-import { createHealth, type Health } from '../../http/health.ts'
+import { createHealth } from '../../http/health.ts'
 import { createMetrics } from '../../http/metrics.ts'
 import { docsApp } from '../../http/openapi/docs-page.ts'
 import { operationApp } from '../../http/operation-app.ts'
-import { type Logger, logEvents, logFailures, logRequests, openLogger } from '../../http/request-log.ts'
-import { type Listening, serve } from '../../http/serve.node.ts'
+import { logEvents, logFailures, logRequests, openLogger } from '../../http/request-log.ts'
+import { serve } from '../../http/serve.node.ts'
 import type { LogEvent } from '../../log/events.ts'
 import { useTreeHasher } from '../../merkle/hasher.ts'
 import { TlogError } from '../../primitives/error.ts'
@@ -25,6 +25,7 @@ import {
 } from '../config.ts'
 import { formatConfig } from '../config-text.ts'
 import { teach } from '../lesson.ts'
+import { stopOnSignals } from '../lifetime.ts'
 import { isLoopback, parseListen } from '../listen.ts'
 import { type OpenData, openData } from '../open-data.ts'
 import { exitCodes } from '../report.ts'
@@ -126,7 +127,13 @@ const startServing = async (config: Config, address: { host: string; port: numbe
     const { maxConnections, headersTimeoutMs, requestTimeoutMs } = config
     const shortcut = appendShortcut(options)
     const server = await serve(app, { ...address, maxConnections, headersTimeoutMs, requestTimeoutMs, shortcut })
-    stopOnSignals({ server, data, health, logger, graceMs: config.stopGraceMs })
+    stopOnSignals({
+      server,
+      beforeStop: health.stop,
+      dispose: () => data[Symbol.asyncDispose](),
+      logger,
+      graceMs: config.stopGraceMs,
+    })
     logger.info({ url: server.url, origin: log.origin, size: log.reader.published.size }, 'listening')
     process.stdout.write(formatWelcome(welcomeOf(server.url, config, data)))
   } catch (error) {
@@ -145,49 +152,4 @@ const welcomeOf = (url: string, { data, open }: Config, { log, vkey, newToken, t
   if (open) return { ...base, access: { kind: 'open' } }
   if (newToken !== undefined) return { ...base, access: { kind: 'new token', token: newToken, file: tokenFile } }
   return { ...base, access: { kind: 'token file', file: tokenFile ?? '' } }
-}
-
-interface Running {
-  readonly server: Listening
-  readonly data: OpenData
-  readonly health: Health
-  readonly logger: Logger
-  readonly graceMs: number
-}
-
-/** After this many milliseconds a stop that has not come to its end is given up: a supervisor would kill it soon. */
-const STOP_LIMIT = 9_500
-
-const stopOnSignals = (running: Running): void => {
-  let stopping = false
-  for (const [signal, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
-    process.on(signal, () => {
-      // The second one means it: what was acknowledged is on disk.
-      if (stopping) process.exit(128 + number)
-      stopping = true
-      void stop(running, signal)
-    })
-  }
-}
-
-/** Drains: answers what is under way, takes nothing new, closes the database, exits with 0. */
-const stop = async ({ server, data, health, logger, graceMs }: Running, signal: string): Promise<never> => {
-  setTimeout(() => {
-    logger.fatal({ signal }, 'the disk does not let the log close; ended without')
-    process.exit(exitCodes.failStop)
-  }, STOP_LIMIT)
-  health.stop()
-  logger.info({ signal }, 'stopping')
-  try {
-    await server.stop(graceMs)
-    await data[Symbol.asyncDispose]()
-    logger.info({}, 'stopped')
-    return process.exit(exitCodes.done)
-  } catch (error) {
-    logger.fatal({ message: String(error) }, 'the log did not close cleanly')
-    return process.exit(exitCodes.failStop)
-  }
 }

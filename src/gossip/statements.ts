@@ -1,0 +1,35 @@
+/** What each witness has stated about a log, pure: a later cosignature of a smaller tree takes back an earlier one. */
+
+import type { VerifierKey } from '../note/key.ts'
+import type { Evidence } from '../tlog/evidence.ts'
+
+/** A witness's cosignature on a checkpoint: verified before it comes here. */
+export interface Statement {
+  readonly witness: VerifierKey
+  readonly size: number
+  /** POSIX seconds, over 0. */
+  readonly time: number
+  /** The checkpoint with the cosignature on it. */
+  readonly bytes: Uint8Array
+}
+
+/** Hears a statement: what to remember of this witness from now on, and the evidence if it contradicts what it said before. */
+export const hear = (
+  last: Statement | undefined,
+  statement: Statement,
+): { readonly last: Statement; readonly evidence?: Evidence } => {
+  if (last === undefined || statement.size > last.size) {
+    // Stated before the smaller one was: then the smaller one, heard first, takes the larger one back.
+    const isTakenBack = last !== undefined && last.time > statement.time
+    return { last: statement, ...(isTakenBack && { evidence: rollback(last, statement) }) }
+  }
+  if (statement.size === last.size) return { last: statement.time < last.time ? statement : last }
+  return { last, ...(statement.time > last.time && { evidence: rollback(statement, last) }) }
+}
+
+const rollback = (smaller: Statement, larger: Statement): Evidence => ({
+  kind: 'rollback',
+  accused: larger.witness,
+  smaller: smaller.bytes,
+  larger: larger.bytes,
+})

@@ -1,0 +1,142 @@
+/** The data folder of a witness: its keys, its database and the high-water mark outside it, made on first start. */
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
+import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey, signerKey } from '../note/key.ts'
+import { isTlogError, TlogError } from '../primitives/error.ts'
+import { encodeHex } from '../primitives/hex.ts'
+import { openStorage } from '../storage/backends.ts'
+import { syncFolder, writeNewFile } from '../storage/files.node.ts'
+import { openSlots } from '../storage/slots.node.ts'
+import type { Storage } from '../storage/storage.ts'
+import { CommitQueue } from './commit-queue.ts'
+
+/** Names in the folder. */
+export const witnessFiles = {
+  /** Written last on first start. */
+  format: 'witness.json',
+  /** Cosigns with Ed25519, type 0x04. */
+  ed25519: 'ed25519.key',
+  /** Cosigns with ML-DSA-44, type 0x06. */
+  mldsa44: 'mldsa44.key',
+  /** Both verifier keys, one a line. */
+  vkeys: 'witness.vkeys',
+  database: 'db',
+  /** How many commits the database must have; better on another volume. */
+  mark: 'mark',
+  /** The ids of evidence that the operator has acknowledged, one a line. */
+  acknowledged: 'acknowledged',
+} as const
+
+const FORMAT = 1
+
+/** An open data folder. */
+export interface WitnessDir extends AsyncDisposable {
+  readonly path: string
+  readonly keys: readonly SignerKey[]
+  readonly storage: Storage
+  readonly queue: CommitQueue
+}
+
+/** How to open it. */
+export interface WitnessDirOptions {
+  readonly path: string
+  /** The name of a new witness. Default: `treehead.local/` and eight random hex digits. */
+  readonly name?: string | undefined
+  /** Where the mark is, if not in the folder. */
+  readonly markPath?: string | undefined
+}
+
+/**
+ * Opens a folder, or makes it when it is absent or empty. Rejects with `refused`, in a sentence that says what helps, for
+ * a folder that is something else, a key that others can read and a name that differs, and for a database that
+ * is an older copy; and with `conflict` while another process has it.
+ */
+export const openWitnessDir = async ({ path, name, markPath }: WitnessDirOptions): Promise<WitnessDir> => {
+  const mark = markPath ?? join(path, witnessFiles.mark)
+  const names: readonly string[] = await readdir(path).catch(() => [])
+  if (!names.includes(witnessFiles.format)) await create(path, names, mark, name)
+  await checkFormat(path)
+  const keys = [await readKey(path, witnessFiles.ed25519), await readKey(path, witnessFiles.mldsa44)]
+  const other = keys.find((key) => name !== undefined && key.name !== name)
+  if (other !== undefined) throw new TlogError('refused', `the witness in ${path} is ${other.name}, not ${name}`)
+  const storage = await openStorage(`level:${join(path, witnessFiles.database)}`)
+  try {
+    const slots = await openSlots({ path: mark, create: false, title: 'mark' }).catch((cause: unknown) => {
+      if (!isTlogError(cause, 'not_found')) throw cause
+      throw new TlogError('refused', `${mark} is gone, and with it the memory of how new the database must be`, {
+        cause,
+      })
+    })
+    const queue = await CommitQueue.open(storage.keyValue('witness'), slots)
+    const dispose = async (): Promise<void> => {
+      await queue.drain()
+      await storage[Symbol.asyncDispose]()
+      await slots[Symbol.asyncDispose]()
+    }
+    return { path, keys, storage, queue, [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await storage[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+const STAGING = 'first-start'
+
+const create = async (path: string, names: readonly string[], mark: string, name?: string): Promise<void> => {
+  if (names.some((one) => one !== STAGING))
+    throw new TlogError(
+      'refused',
+      `${path} is not empty and has no ${witnessFiles.format}: want the folder of a witness, or a new one`,
+    )
+  const staging = join(path, STAGING)
+  await rm(staging, { recursive: true, force: true })
+  await mkdir(staging, { recursive: true, mode: 0o700 })
+  const cosigner = name ?? `treehead.local/${encodeHex(randomBytes(4))}`
+  const ed25519 = signerKey(cosigner, COSIGNATURE_V1, randomBytes(32))
+  const mldsa44 = signerKey(cosigner, SUBTREE_V1, randomBytes(32))
+  const file = (key: keyof typeof witnessFiles): string => join(staging, witnessFiles[key])
+  await writeNewFile(file('ed25519'), `${formatSignerKey(ed25519)}\n`, 0o600)
+  await writeNewFile(file('mldsa44'), `${formatSignerKey(mldsa44)}\n`, 0o600)
+  await writeNewFile(file('vkeys'), `${[ed25519, mldsa44].map(formatVerifierKey).join('\n')}\n`, 0o644)
+  const storage = await openStorage(`level:${file('database')}`, { create: true })
+  await storage[Symbol.asyncDispose]()
+  if (mark === join(path, witnessFiles.mark)) await makeMark(file('mark'))
+  // One of an earlier first start that was cut off, or of a witness whose folder is gone: nobody can tell.
+  else await makeMark(mark)
+  await writeNewFile(file('format'), `${JSON.stringify({ format: FORMAT, name: cosigner })}\n`, 0o644)
+  const made = (await readdir(staging)).filter((one) => one !== witnessFiles.format)
+  for (const one of [...made, witnessFiles.format]) await rename(join(staging, one), join(path, one))
+  await rm(staging, { recursive: true, force: true })
+  await syncFolder(path)
+}
+
+const makeMark = async (path: string): Promise<void> => {
+  const slots = await openSlots({ path, create: true, title: 'mark' })
+  await slots[Symbol.asyncDispose]()
+}
+
+const checkFormat = async (path: string): Promise<void> => {
+  const text = await readFile(join(path, witnessFiles.format), 'utf8')
+  const format = /"format":\s*([0-9]+)/.exec(text)?.[1]
+  if (format !== String(FORMAT))
+    throw new TlogError(
+      'refused',
+      `want format ${FORMAT} in ${path}, got ${format ?? 'none'}: use the version that made it`,
+    )
+}
+
+const readKey = async (path: string, name: string): Promise<SignerKey> => {
+  const file = join(path, name)
+  const { mode } = await stat(file).catch((cause: unknown) => {
+    throw new TlogError('refused', `cannot read ${file}: put the key of this witness back`, { cause })
+  })
+  if ((mode & 0o077) !== 0)
+    throw new TlogError('refused', `others may read ${file}, mode ${(mode & 0o777).toString(8)}: chmod 600 it`)
+  try {
+    return parseSignerKey((await readFile(file, 'utf8')).trimEnd())
+  } catch (cause) {
+    throw new TlogError('refused', `${file} is not a signer key`, { cause })
+  }
+}
