@@ -14,6 +14,7 @@ tool (
 
 require (
 	golang.org/x/crypto v0.53.0
+	golang.org/x/sys v0.46.0
 	zombiezen.com/go/sqlite v1.4.2
 )
 
@@ -69,7 +70,6 @@ require (
 	golang.org/x/mod v0.37.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sync v0.21.0 // indirect
-	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/term v0.44.0 // indirect
 	golang.org/x/text v0.38.0 // indirect
 	golang.org/x/time v0.15.0 // indirect

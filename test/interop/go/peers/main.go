@@ -3,6 +3,8 @@
 //	treehead-peers agent SEED-FILE SOCKET   an ssh-agent with the Ed25519 key of a seed of 32 bytes, for litewitness;
 //	                                        prints the key's fingerprint, and ends with its standard input
 //	treehead-peers locks FILE               an SQLite file with the empty table of checkpoints, for Sunlight
+//	treehead-peers mutable PROGRAM ...      becomes the program, which cannot make its files immutable, as Sunlight
+//	                                        does when it may, so that nobody can delete them
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -55,6 +58,11 @@ func serveAgent(seedFile, socket string) error {
 	return err
 }
 
+func becomeMutable(args []string) error {
+	keepMutable()
+	return syscall.Exec(args[0], args, os.Environ())
+}
+
 // makeLocks makes the file as Sunlight's description of its Checkpoints option says.
 func makeLocks(file string) error {
 	db, err := sqlite.OpenConn(file, sqlite.OpenReadWrite, sqlite.OpenCreate)
@@ -66,12 +74,14 @@ func makeLocks(file string) error {
 }
 
 func main() {
-	err := errors.New("usage: treehead-peers agent SEED-FILE SOCKET | locks FILE")
+	err := errors.New("usage: treehead-peers agent SEED-FILE SOCKET | locks FILE | mutable PROGRAM ...")
 	switch args := os.Args[1:]; {
 	case len(args) == 3 && args[0] == "agent":
 		err = serveAgent(args[1], args[2])
 	case len(args) == 2 && args[0] == "locks":
 		err = makeLocks(args[1])
+	case len(args) >= 2 && args[0] == "mutable":
+		err = becomeMutable(args[1:])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
