@@ -11,6 +11,7 @@ import {
   type ProvenEvidence,
   parseEvidence,
   verifyEvidence,
+  withoutOthers,
 } from '../tlog/evidence.ts'
 
 /** Evidence as it is kept. */
@@ -79,7 +80,7 @@ export class EvidenceStore {
 
   /** `take` for evidence that was found here. */
   async accuse(evidence: Evidence): Promise<void> {
-    await this.take(formatEvidence(evidence))
+    await this.take(formatEvidence(withoutOthers(evidence)))
   }
 
   /**

@@ -3,6 +3,7 @@ import { verifyConsistency } from '../merkle/consistency.ts'
 import { EMPTY_ROOT } from '../merkle/hash.ts'
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
 import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../note/key.ts'
+import { formatNote, parseNote } from '../note/note.ts'
 import { decodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
@@ -149,6 +150,17 @@ const assertRollback = (
 /** The times that were stated; a time of 0 states none. */
 const timesOf = ({ verified }: OpenedCheckpoint): readonly number[] =>
   verified.map((signature) => cosignatureTime(signature) ?? 0).filter((time) => time > 0)
+
+/** The same with no signatures but those of the accused: one file for one lie, whoever else signed the checkpoints. */
+export const withoutOthers = (evidence: Evidence): Evidence => {
+  const { name, keyId } = evidence.accused
+  const strip = (bytes: Uint8Array): Uint8Array => {
+    const { text, signatures } = parseNote(bytes)
+    const own = signatures.filter((signature) => signature.name === name && signature.keyId === keyId)
+    return own.length === 0 ? bytes : formatNote({ text, signatures: own })
+  }
+  return { ...evidence, smaller: strip(evidence.smaller), larger: strip(evidence.larger) }
+}
 
 /** The name of an evidence file: the SHA-256 of its bytes, in hex. */
 export const evidenceId = (bytes: Uint8Array): string => encodeHex(sha256(bytes))

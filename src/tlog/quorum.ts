@@ -39,6 +39,19 @@ export const isQuorum = ({ witnesses, groups, quorum }: Policy, names: ReadonlyS
   return witnessed.has(quorum)
 }
 
+/**
+ * Since when a quorum has stood, in POSIX seconds: the latest time such that the cosignatures of it and later ones make
+ * the quorum. Undefined when those that state a time do not.
+ */
+export const quorumTime = (policy: Policy, cosigners: readonly Cosigner[]): number | undefined => {
+  const names = new Set<Octets>()
+  for (const { witness, time } of cosigners.filter(({ time }) => time > 0).toSorted((a, b) => b.time - a.time)) {
+    names.add(witness.name)
+    if (isQuorum(policy, names)) return time
+  }
+  return undefined
+}
+
 /** What a caller may ask for beyond the policy. */
 export interface PolicyCheck {
   /** The logs to believe instead of those of the policy. */
