@@ -13,21 +13,33 @@ const TEXT = { 'Cache-Control': 'no-store', 'Content-Type': 'text/plain; charset
 
 /** The app of a witness; submission and monitoring prefix are the same. */
 export const witnessApp = (witness: Witness): Hono<Env> => {
-  const app = new Hono<Env>()
-  app.post('/add-checkpoint', async (c) => {
-    const body = await readBody(c, MAX_REQUEST_BYTES)
-    return answer(c, await witness.addCheckpoint(parseAddCheckpoint(body)))
-  })
-  app.post('/sign-subtree', async (c) => {
-    const body = await readBody(c, MAX_REQUEST_BYTES)
-    return answer(c, await witness.signSubtree(parseSignSubtree(body)))
-  })
+  const app = cosignerApp({ checkpoints: witness, subtrees: witness })
   // spec: GET <monitoring prefix>/<origin hash>/checkpoint
   app.get('/:hash{[0-9a-f]{64}}/checkpoint', async (c) => {
     const checkpoint = await witness.latest(c.req.param('hash'))
     // spec: If the witness has never cosigned a checkpoint for that log, it MUST respond with a "404 Not Found"
     if (checkpoint === undefined) throw new TlogError('not_found', 'no checkpoint of such a log was cosigned')
     return c.body(checkpoint as Uint8Array<ArrayBuffer>, 200, { ...TEXT, 'Cache-Control': 'no-cache' })
+  })
+  return app
+}
+
+/** Who decides on checkpoints, and who signs subtrees: for a mirror these are not the same. */
+export interface Cosigner {
+  readonly checkpoints: Pick<Witness, 'addCheckpoint'>
+  readonly subtrees: Pick<Witness, 'signSubtree'>
+}
+
+/** The routes that witnesses and mirrors have in common: add-checkpoint and sign-subtree. */
+export const cosignerApp = ({ checkpoints, subtrees }: Cosigner): Hono<Env> => {
+  const app = new Hono<Env>()
+  app.post('/add-checkpoint', async (c) => {
+    const body = await readBody(c, MAX_REQUEST_BYTES)
+    return answer(c, await checkpoints.addCheckpoint(parseAddCheckpoint(body)))
+  })
+  app.post('/sign-subtree', async (c) => {
+    const body = await readBody(c, MAX_REQUEST_BYTES)
+    return answer(c, await subtrees.signSubtree(parseSignSubtree(body)))
   })
   return app
 }

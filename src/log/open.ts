@@ -1,9 +1,8 @@
 /** Opening a log: through the start-up gate, with its sequencer and reader wired up. */
 import { lruTileCache } from '../client/tile-cache.ts'
-import { type TileSource, TileTree } from '../client/tile-tree.ts'
+import { TileTree } from '../client/tile-tree.ts'
 import { EMPTY_ROOT } from '../merkle/hash.ts'
 import type { Clock } from '../primitives/clock.ts'
-import { TlogError } from '../primitives/error.ts'
 import type { LogStore } from '../storage/storage.ts'
 import type { Observe } from './events.ts'
 import { passGate, type Recovered } from './gate.ts'
@@ -13,6 +12,7 @@ import type { HeadLedger } from './ledger.ts'
 import { defaultPoolLimits, type PoolLimits } from './pool.ts'
 import { isSignedByAll, type LogKey, Publisher, signHead } from './publish.ts'
 import { LogReader } from './reader.ts'
+import { tilesOf } from './rebuild.ts'
 import type { RefusedError } from './refusal.ts'
 import { completeLeafIndex } from './reindex.ts'
 import { Sequencer } from './sequencer.ts'
@@ -101,12 +101,3 @@ const signedByAll = async (
   const { version: newest } = await store.commit({ ...step, fullTiles: new Map() })
   return { version: newest, head: signed }
 }
-
-const tilesOf =
-  (store: LogStore): TileSource =>
-  async (tile) => {
-    const bytes = await store.fullTile(tile)
-    if (bytes === undefined)
-      throw new TlogError('corrupt', `tile ${tile.index} of level ${tile.level} is missing from the database`)
-    return bytes
-  }

@@ -11,19 +11,39 @@ import { TILE_WIDTH, type TileId, tileWidth } from '../tlog/tile.ts'
 import { findLeaf, readPosition } from './leaf-index.ts'
 import type { Entry, PublishedCheckpoint } from './log.ts'
 
-/** Answers from what has been published, never from what is on its way. */
-export class LogReader {
-  readonly #store: LogStore
-  readonly #published: () => PublishedCheckpoint
+/** A signed checkpoint and the tree that is read through: that of the checkpoint, or a larger one that begins with it. */
+export interface ReadHead {
+  readonly checkpoint: Uint8Array
+  readonly tree: TileTree
+}
 
-  constructor(store: LogStore, published: () => PublishedCheckpoint) {
+/** Answers from what has been published, never from what is on its way. */
+export class LogReader<H extends ReadHead = PublishedCheckpoint> {
+  readonly #store: LogStore
+  readonly #published: () => H
+  readonly #offered: () => H | undefined
+
+  constructor(store: LogStore, published: () => H, offered: () => H | undefined = published) {
     this.#store = store
     this.#published = published
+    this.#offered = offered
   }
 
-  /** The newest published head. */
-  get published(): PublishedCheckpoint {
+  /** The same, offering another checkpoint than the newest signed head: the newest that a quorum has cosigned. */
+  offering(offered: () => H | undefined): LogReader<H> {
+    return new LogReader(this.#store, this.#published, offered)
+  }
+
+  /** The newest published head: everything under it is served. */
+  get published(): H {
     return this.#published()
+  }
+
+  /** The checkpoint that readers are given. Throws `not_found` while there is none, for want of a quorum. */
+  get offered(): H {
+    const checkpoint = this.#offered()
+    if (checkpoint !== undefined) return checkpoint
+    throw new TlogError('not_found', 'no quorum of witnesses has cosigned a checkpoint yet')
   }
 
   /**
@@ -83,8 +103,8 @@ export class LogReader {
     )
   }
 
-  /** The bytes of a tlog-proof file for `index` under `checkpoint`, by default the newest. Rejects with `out_of_range`. */
-  async proofFile(index: number, checkpoint: PublishedCheckpoint = this.published): Promise<Uint8Array> {
+  /** The bytes of a tlog-proof file for `index` under `checkpoint`, by default the one offered. Rejects with `out_of_range`. */
+  async proofFile(index: number, checkpoint: ReadHead = this.offered): Promise<Uint8Array> {
     const proof = await this.#checked(() => checkpoint.tree.inclusionProof(index))
     return formatProofFile({ index, proof, checkpoint: checkpoint.checkpoint })
   }

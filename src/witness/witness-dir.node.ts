@@ -1,4 +1,4 @@
-/** The data folder of a witness: its keys, its database and the high-water mark outside it, made on first start. */
+/** The data folder of a witness or a mirror: its keys, its database and the high-water mark outside it, made on first start. */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,16 +12,18 @@ import { openSlots } from '../storage/slots.node.ts'
 import type { Storage } from '../storage/storage.ts'
 import { CommitQueue } from './commit-queue.ts'
 
+/**
+ * What the keys in a folder say when they sign: that a tree was seen, or that all of it is kept. Never both: a witness and
+ * a mirror have a folder and keys each.
+ */
+export type CosignerKind = 'witness' | 'mirror'
+
 /** Names in the folder. */
 export const witnessFiles = {
-  /** Written last on first start. */
-  format: 'witness.json',
   /** Cosigns with Ed25519, type 0x04. */
   ed25519: 'ed25519.key',
   /** Cosigns with ML-DSA-44, type 0x06. */
   mldsa44: 'mldsa44.key',
-  /** Both verifier keys, one a line. */
-  vkeys: 'witness.vkeys',
   database: 'db',
   /** How many commits the database must have; better on another volume. */
   mark: 'mark',
@@ -30,6 +32,18 @@ export const witnessFiles = {
 } as const
 
 const FORMAT = 1
+
+/** The file that is written last on first start: where it is, everything is. */
+const formatFile = (kind: CosignerKind): string => `${kind}.json`
+
+/** True for the folder of a witness or of a mirror. */
+export const isWitnessDir = async (path: string): Promise<boolean> => {
+  const names: readonly string[] = await readdir(path).catch(() => [])
+  return names.includes(formatFile('witness')) || names.includes(formatFile('mirror'))
+}
+
+/** Both verifier keys, one a line. */
+const vkeysFile = (kind: CosignerKind): string => `${kind}.vkeys`
 
 /** An open data folder. */
 export interface WitnessDir extends AsyncDisposable {
@@ -42,7 +56,9 @@ export interface WitnessDir extends AsyncDisposable {
 /** How to open it. */
 export interface WitnessDirOptions {
   readonly path: string
-  /** The name of a new witness. Default: `treehead.local/` and eight random hex digits. */
+  /** Default: witness. */
+  readonly kind?: CosignerKind | undefined
+  /** The name of a new one. Default: `treehead.local/` and eight random hex digits. */
   readonly name?: string | undefined
   /** Where the mark is, if not in the folder. */
   readonly markPath?: string | undefined
@@ -53,14 +69,15 @@ export interface WitnessDirOptions {
  * a folder that is something else, a key that others can read and a name that differs, and for a database that
  * is an older copy; and with `conflict` while another process has it.
  */
-export const openWitnessDir = async ({ path, name, markPath }: WitnessDirOptions): Promise<WitnessDir> => {
+export const openWitnessDir = async (options: WitnessDirOptions): Promise<WitnessDir> => {
+  const { path, name, markPath, kind = 'witness' } = options
   const mark = markPath ?? join(path, witnessFiles.mark)
   const names: readonly string[] = await readdir(path).catch(() => [])
-  if (!names.includes(witnessFiles.format)) await create(path, names, mark, name)
-  await checkFormat(path)
+  if (!names.includes(formatFile(kind))) await create({ path, kind, name }, names, mark)
+  await checkFormat(path, kind)
   const keys = [await readKey(path, witnessFiles.ed25519), await readKey(path, witnessFiles.mldsa44)]
   const other = keys.find((key) => name !== undefined && key.name !== name)
-  if (other !== undefined) throw new TlogError('refused', `the witness in ${path} is ${other.name}, not ${name}`)
+  if (other !== undefined) throw new TlogError('refused', `the ${kind} in ${path} is ${other.name}, not ${name}`)
   const storage = await openStorage(`level:${join(path, witnessFiles.database)}`)
   try {
     const slots = await openSlots({ path: mark, create: false, title: 'mark' }).catch((cause: unknown) => {
@@ -84,11 +101,15 @@ export const openWitnessDir = async ({ path, name, markPath }: WitnessDirOptions
 
 const STAGING = 'first-start'
 
-const create = async (path: string, names: readonly string[], mark: string, name?: string): Promise<void> => {
+const create = async (
+  { path, kind = 'witness', name }: WitnessDirOptions,
+  names: readonly string[],
+  mark: string,
+): Promise<void> => {
   if (names.some((one) => one !== STAGING))
     throw new TlogError(
       'refused',
-      `${path} is not empty and has no ${witnessFiles.format}: want the folder of a witness, or a new one`,
+      `${path} is not empty and has no ${formatFile(kind)}: want the folder of a ${kind}, or a new one`,
     )
   const staging = join(path, STAGING)
   await rm(staging, { recursive: true, force: true })
@@ -97,17 +118,18 @@ const create = async (path: string, names: readonly string[], mark: string, name
   const ed25519 = signerKey(cosigner, COSIGNATURE_V1, randomBytes(32))
   const mldsa44 = signerKey(cosigner, SUBTREE_V1, randomBytes(32))
   const file = (key: keyof typeof witnessFiles): string => join(staging, witnessFiles[key])
+  const format = formatFile(kind)
   await writeNewFile(file('ed25519'), `${formatSignerKey(ed25519)}\n`, 0o600)
   await writeNewFile(file('mldsa44'), `${formatSignerKey(mldsa44)}\n`, 0o600)
-  await writeNewFile(file('vkeys'), `${[ed25519, mldsa44].map(formatVerifierKey).join('\n')}\n`, 0o644)
+  await writeNewFile(join(staging, vkeysFile(kind)), `${[ed25519, mldsa44].map(formatVerifierKey).join('\n')}\n`, 0o644)
   const storage = await openStorage(`level:${file('database')}`, { create: true })
   await storage[Symbol.asyncDispose]()
   if (mark === join(path, witnessFiles.mark)) await makeMark(file('mark'))
   // One of an earlier first start that was cut off, or of a witness whose folder is gone: nobody can tell.
   else await makeMark(mark)
-  await writeNewFile(file('format'), `${JSON.stringify({ format: FORMAT, name: cosigner })}\n`, 0o644)
-  const made = (await readdir(staging)).filter((one) => one !== witnessFiles.format)
-  for (const one of [...made, witnessFiles.format]) await rename(join(staging, one), join(path, one))
+  await writeNewFile(join(staging, format), `${JSON.stringify({ format: FORMAT, name: cosigner })}\n`, 0o644)
+  const made = (await readdir(staging)).filter((one) => one !== format)
+  for (const one of [...made, format]) await rename(join(staging, one), join(path, one))
   await rm(staging, { recursive: true, force: true })
   await syncFolder(path)
 }
@@ -117,8 +139,8 @@ const makeMark = async (path: string): Promise<void> => {
   await slots[Symbol.asyncDispose]()
 }
 
-const checkFormat = async (path: string): Promise<void> => {
-  const text = await readFile(join(path, witnessFiles.format), 'utf8')
+const checkFormat = async (path: string, kind: CosignerKind): Promise<void> => {
+  const text = await readFile(join(path, formatFile(kind)), 'utf8')
   const format = /"format":\s*([0-9]+)/.exec(text)?.[1]
   if (format !== String(FORMAT))
     throw new TlogError(
@@ -130,7 +152,7 @@ const checkFormat = async (path: string): Promise<void> => {
 const readKey = async (path: string, name: string): Promise<SignerKey> => {
   const file = join(path, name)
   const { mode } = await stat(file).catch((cause: unknown) => {
-    throw new TlogError('refused', `cannot read ${file}: put the key of this witness back`, { cause })
+    throw new TlogError('refused', `cannot read ${file}: put this key back`, { cause })
   })
   if ((mode & 0o077) !== 0)
     throw new TlogError('refused', `others may read ${file}, mode ${(mode & 0o777).toString(8)}: chmod 600 it`)

@@ -1,12 +1,12 @@
 /** `treehead evidence`: checks evidence offline, shows what a witness holds, and acknowledges it. */
-import { appendFile, stat } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { formatVerifierKey } from '../../note/key.ts'
 import { TlogError } from '../../primitives/error.ts'
 import { formatHash } from '../../primitives/hash.ts'
 import { type Evidence, evidenceId, type ProvenEvidence, parseEvidence, verifyEvidence } from '../../tlog/evidence.ts'
-import { witnessFiles } from '../../witness/witness-dir.node.ts'
+import { isWitnessDir, witnessFiles } from '../../witness/witness-dir.node.ts'
 import { dataFolder, jsonFlag } from '../flags.ts'
 import { readInput } from '../input.ts'
 import { teach } from '../lesson.ts'
@@ -85,14 +85,13 @@ const acknowledgeCommand = (): Command =>
     codes: [exitCodes.unavailable],
   })
     .argument('<id>', 'the id of the evidence, 64 hex digits')
-    .option('--data <url>', 'the data folder of the witness', 'level:./treehead-witness')
+    .option('--data <url>', 'the data folder of the witness or mirror', 'level:./treehead-witness')
     .action(acknowledge)
 
 const acknowledge = async (id: string, { data }: { data: string }): Promise<void> => {
   if (!/^[0-9a-f]{64}$/.test(id)) throw new TlogError('usage', 'an id of evidence is 64 lower-case hex digits')
   const folder = dataFolder(data)
-  const isThere = await stat(join(folder, witnessFiles.format)).catch(() => undefined)
-  if (isThere === undefined) throw new TlogError('usage', `there is no witness in ${folder}`)
+  if (!(await isWitnessDir(folder))) throw new TlogError('usage', `there is no witness and no mirror in ${folder}`)
   try {
     await appendFile(join(folder, witnessFiles.acknowledged), `${id} ${new Date().toISOString()}\n`, { flush: true })
   } catch (cause) {
