@@ -8,7 +8,7 @@ import { repositoryRoot } from '../support/root.ts'
 
 const bin = join(repositoryRoot, '.cache/go/bin')
 
-/** The path of a built program: fsck, hammer, posix, ctclient or treehead-interop. */
+/** The path of a program that tools.sh builds. */
 export const goTool = (name: string): string => join(bin, name)
 
 /** True when tools.sh has run to its end; else says so, and throws where nothing may be skipped. */

@@ -1,27 +1,18 @@
 /** Tessera's own log server for POSIX file systems (its conformance program), as a peer to read from and to race. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { freePort } from '../support/server.ts'
-import { askGoOnce, goTool } from './go-tools.ts'
+import { askGoOnce } from './go-tools.ts'
+import { type PeerProcess, startPeer, statusOf } from './peer-process.ts'
 
 /** A running Tessera log. */
-export interface PosixLog extends AsyncDisposable {
+export interface PosixLog extends PeerProcess {
   /** The root of the log, without a trailing slash; `POST {url}/add` needs no token. */
   readonly url: string
   readonly vkey: string
-  readonly pid: number
-  /** What it has printed so far. */
-  output(): string
+  /** Kills it: it has no orderly end, and every checkpoint it shows is on the disk. */
   stop(): Promise<void>
 }
-
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 /** Starts a new log of `origin` in `dir` and resolves once its first checkpoint is out. */
 export const startPosixLog = async (dir: string, origin: string): Promise<PosixLog> => {
@@ -31,28 +22,10 @@ export const startPosixLog = async (dir: string, origin: string): Promise<PosixL
   writeFileSync(keyFile, String(skey), { mode: 0o600 })
   const listen = `127.0.0.1:${await freePort()}`
   const url = `http://${listen}`
-  const args = [`--storage_dir=${join(dir, 'log')}`, `--listen=${listen}`, `--private_key=${keyFile}`]
-  const child = spawn(goTool('posix'), args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  running.add(child)
-  let output = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output += text
+  const log = await startPeer({
+    program: 'posix',
+    args: [`--storage_dir=${join(dir, 'log')}`, `--listen=${listen}`, `--private_key=${keyFile}`],
+    ready: async () => (await statusOf(`${url}/checkpoint`)) === 200,
   })
-  const closed = once(child, 'close').finally(() => running.delete(child))
-  const stop = async (): Promise<void> => {
-    child.kill('SIGKILL') // it has no orderly end: every checkpoint it shows is on the disk
-    await closed
-  }
-  const deadline = performance.now() + 20_000
-  for (;;) {
-    const response = await fetch(`${url}/checkpoint`).catch(() => undefined)
-    await response?.arrayBuffer()
-    if (response?.status === 200) break
-    if (child.exitCode !== null || performance.now() > deadline) {
-      await stop()
-      throw new Error(`Tessera's server did not start:\n${output}`)
-    }
-    await pause(50)
-  }
-  return { url, vkey: String(vkey), pid: child.pid ?? 0, output: () => output, stop, [Symbol.asyncDispose]: stop }
+  return { ...log, url, vkey: String(vkey), stop: log.kill }
 }
