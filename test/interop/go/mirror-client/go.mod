@@ -1,7 +1,5 @@
 // Let's Encrypt's publisher has the one client of c2sp.org/tlog-mirror that is in a released version of a Go module:
-// Tessera's and its hammer are in no release yet, and Sunlight has none. It needs Go 1.27, which any newer Go fetches.
-module proxies have in a released version:
-// Tessera's is younger than its newest tag, Sunlight has none. It needs Go 1.27, which Go of any version fetches.
+// Tessera's and its hammer are in no release yet, and Sunlight has none. It needs Go 1.27, which Go 1.21 or newer fetches.
 module treehead-mirror-client
 
 go 1.27.0
