@@ -20,12 +20,13 @@ export const keepingEvidence = async <T>(path: string, watch: () => Promise<T>):
   try {
     return await watch()
   } catch (error) {
-    if (error instanceof InconsistentError) await write(path, error)
+    if (error instanceof InconsistentError) await writeEvidence(path, error)
     throw error
   }
 }
 
-const write = async (path: string, { older, newer, proof }: InconsistentError): Promise<void> => {
+/** Writes both checkpoints into a file that was not there before, and says where. Never rejects. */
+export const writeEvidence = async (path: string, { older, newer, proof }: InconsistentError): Promise<void> => {
   const evidence = { older: decodeUtf8(older), newer: decodeUtf8(newer), proof: proof.map(encodeBase64) }
   const text = `${JSON.stringify(evidence, undefined, 2)}\n`
   for (let i = 1; ; i++) {

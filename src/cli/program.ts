@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   checkpoint: async () => (await import('./commands/checkpoint.ts')).checkpointCommand(),
   consistency: async () => (await import('./commands/consistency.ts')).consistencyCommand(),
   tail: async () => (await import('./commands/tail.ts')).tailCommand(),
+  monitor: async () => (await import('./commands/monitor.ts')).monitorCommand(),
   backup: async () => (await import('./commands/backup.ts')).backupCommand(),
   fsck: async () => (await import('./commands/fsck.ts')).fsckCommand(),
   keygen: async () => (await import('./commands/keygen.ts')).keygenCommand(),

@@ -1,4 +1,5 @@
 /** Older checkpoints under fsck: whatever the log signed before must be of the same history. */
+import type { TreeHead } from '../client/tile-tree.ts'
 import { type CheckpointReader, checkpointReader, type Trust } from '../client/trust.ts'
 import { isTlogError } from '../primitives/error.ts'
 import { equalHash, type Hash } from '../primitives/hash.ts'
@@ -15,14 +16,14 @@ export interface HeadParts {
   readonly older: readonly Uint8Array[]
   /** Smaller ones are not looked at. */
   readonly from: number
-  /** The newest checkpoint, which is judged elsewhere. */
-  readonly newest: Checkpoint
+  /** The newest head, which is judged elsewhere. */
+  readonly newest: TreeHead
 }
 
 /** Compares older checkpoints with the tree as it grows: each in its turn, since they are taken by size. */
 export class HeadCheck {
   readonly #findings: Findings
-  readonly #newest: Checkpoint
+  readonly #newest: TreeHead
   readonly #sources: readonly AsyncIterator<Checkpoint>[]
   readonly #waiting: (Checkpoint | undefined)[] = []
   #count = 0

@@ -1,6 +1,7 @@
 /** fsck: checks all of a log, every entry and every tile at every level, against its signed checkpoint. */
 import { prefetch } from '../client/prefetch.ts'
 import type { BundleId, CallOptions } from '../client/resources.ts'
+import type { TreeHead } from '../client/tile-tree.ts'
 import { type CheckpointReader, checkpointReader, type Trust } from '../client/trust.ts'
 import { parseNote } from '../note/note.ts'
 import { isTlogError } from '../primitives/error.ts'
@@ -53,15 +54,30 @@ export const fsck = async (source: FsckSource, options: FsckOptions): Promise<Fs
   const head = await readHead(source, reader, findings, options)
   if (head === undefined)
     return { ok: false, size: 0, checked: NOTHING, count: findings.count, problems: findings.problems }
-  const run = await Run.start(source, head.checkpoint, findings, options)
+  const checked = await checkTree(source, head.checkpoint, findings, options)
+  const { count, problems } = findings
+  return { ok: count === 0, size: head.checkpoint.size, checkpoint: head.bytes, checked, count, problems }
+}
+
+/**
+ * The part of `fsck` that is about the tree: checks everything under a head that the caller believes, and adds to the
+ * findings what is wrong. The head need not be one that was signed: any size of a tree whose root is known will do. Its
+ * partial tiles are looked at when the source has them.
+ */
+export const checkTree = async (
+  source: FsckSource,
+  head: TreeHead,
+  findings: Findings,
+  options: FsckOptions,
+): Promise<Checked> => {
+  const run = await Run.start(source, head, findings, options)
   try {
     await run.bundles()
     await run.end()
   } finally {
     await run.close()
   }
-  const { count, problems } = findings
-  return { ok: count === 0, size: head.checkpoint.size, checkpoint: head.bytes, checked: run.checked, count, problems }
+  return run.checked
 }
 
 const NOTHING: Checked = { entries: 0, tiles: 0, keys: 0, heads: 0 }
@@ -109,7 +125,7 @@ interface RunParts {
 /** One check under way. */
 class Run {
   readonly #source: FsckSource
-  readonly #head: Checkpoint
+  readonly #head: TreeHead
   readonly #findings: Findings
   readonly #options: FsckOptions
   readonly #bundles: BundleCheck
@@ -117,7 +133,7 @@ class Run {
   readonly #keys: KeyCheck | undefined
   readonly #heads: HeadCheck
 
-  private constructor(source: FsckSource, head: Checkpoint, findings: Findings, options: FsckOptions, parts: RunParts) {
+  private constructor(source: FsckSource, head: TreeHead, findings: Findings, options: FsckOptions, parts: RunParts) {
     const call: CallOptions = { signal: options.signal }
     this.#source = source
     this.#head = head
@@ -129,7 +145,7 @@ class Run {
     this.#heads = parts.heads
   }
 
-  static async start(source: FsckSource, head: Checkpoint, findings: Findings, options: FsckOptions): Promise<Run> {
+  static async start(source: FsckSource, head: TreeHead, findings: Findings, options: FsckOptions): Promise<Run> {
     const { size } = head
     const { from = 0, older = [], signal } = options
     const start = Math.floor(Math.min(from, size) / TILE_WIDTH) * TILE_WIDTH

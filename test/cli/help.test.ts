@@ -161,7 +161,8 @@ describe('every example of every help works as printed, in order, where a log ru
     shell?.[Symbol.dispose]()
   })
 
-  const runnable = (line: string): boolean => !/ledger adopt|^treehead tail(?!.*--once)|--data level/.test(line)
+  const runnable = (line: string): boolean =>
+    !/ledger adopt|^treehead (?:tail|monitor)(?!.*--once)|--data level/.test(line)
 
   it('while the server runs', async () => {
     const monday = 'treehead checkpoint --vkey treehead-data/log.vkey --out tuesday.checkpoint'

@@ -6,7 +6,7 @@ import { formatNote, parseNote, signNote } from '../../src/note/note.ts'
 import { asHash } from '../../src/primitives/hash.ts'
 import { formatCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { parsePolicy } from '../../src/tlog/policy.ts'
-import { checkPolicy, isQuorum } from '../../src/tlog/quorum.ts'
+import { checkPolicy, isQuorum, quorumTime } from '../../src/tlog/quorum.ts'
 import { signerOf } from '../../src/tlog/signatures/index.ts'
 
 const code = (value: string) => expect.objectContaining({ code: value })
@@ -140,5 +140,25 @@ describe('what a policy accepts', () => {
   it('accepts a log that signs with ML-DSA-44 only', () => {
     const pq = signerKey('example.com/log', SUBTREE_V1, seed(77))
     expect(checkPolicy(parsePolicy(`log ${vkey(pq)}\nquorum none\n`), by(pq)).log.key.algorithm).toBe(SUBTREE_V1)
+  })
+})
+
+describe('the time of a quorum', () => {
+  const policy = parsePolicy(example)
+  const cosigners = (times: Readonly<Record<string, number>>) =>
+    policy.witnesses.flatMap((witness) => {
+      const time = times[witness.name]
+      return time === undefined ? [] : [{ witness, time }]
+    })
+
+  it.each<[Readonly<Record<string, number>>, number | undefined]>([
+    [{ X1: 5, X2: 6, Y1: 7 }, 5],
+    [{ X1: 5, X2: 6, X3: 8, Y1: 7 }, 6],
+    [{ X1: 9, X2: 8, X3: 7, Y1: 3, Y2: 4 }, 4],
+    [{ X1: 5, X2: 6 }, undefined],
+    [{ X1: 5, X2: 0, Y1: 7 }, undefined],
+    [{}, undefined],
+  ])('of %j is %s', (times, want) => {
+    expect(quorumTime(policy, cosigners(times))).toBe(want)
   })
 })
