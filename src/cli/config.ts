@@ -118,6 +118,34 @@ export const fields = {
     '<name>',
     'the name of a new log, a host name and path of yours without a scheme (default: `treehead.local/` and eight random hex digits); a log that is there keeps its own, and does not start under another',
   ),
+  policy: optional(
+    '<file>',
+    'witnesses and their quorum (c2sp.org/tlog-policy): only what a quorum has cosigned is published at /checkpoint (default: none, every signed head is)',
+  ),
+  proceedWithout: optional(
+    '<names>',
+    'witnesses of the policy, by name with commas between, that the start may do without although they alone could have cosigned a newer head: a decision to be made only when this database is surely the newest there is',
+  ),
+  maxUnwitnessed: integer(
+    'entries',
+    1_000_000,
+    { min: 1 },
+    'entries that may wait for a quorum of witnesses; then no more are taken until it is back',
+  ),
+  witnessIntervalMs: integer('ms', 50, { min: 1 }, 'from one round of asking the witnesses to the next, at least'),
+  witnessTimeoutMs: integer('ms', 5_000, { min: 10 }, 'how long a witness may take to answer'),
+  witnessRefreshMs: integer(
+    'ms',
+    60_000,
+    { min: 100 },
+    'after so long without new entries the newest head is cosigned again, so that its times stay fresh',
+  ),
+  witnessWaitMs: integer(
+    'ms',
+    10_000,
+    { min: 1, max: 60_000 },
+    'how long an append with `Prefer: wait=witnessed` waits for a quorum',
+  ),
   allowDuplicates: toggle(
     'give equal entries an index each, instead of answering the first one; such a log has no proofs by leaf hash',
   ),

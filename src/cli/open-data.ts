@@ -9,9 +9,12 @@ import type { Observe } from '../log/events.ts'
 import type { Log } from '../log/open.ts'
 import { openLogDir } from '../log/open-dir.node.ts'
 import { openMemoryLog } from '../log/open-memory.node.ts'
+import type { RefusedError } from '../log/refusal.ts'
+import type { Witnessing } from '../log/witnesses/witnessing.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { Config } from './config.ts'
+import { openWitnessing, type WitnessingOptions } from './open-witnessing.ts'
 
 /** An open log, and what the server needs to know of where it lies. */
 export interface OpenData extends AsyncDisposable {
@@ -25,12 +28,16 @@ export interface OpenData extends AsyncDisposable {
   readonly tokenFile: string | undefined
   /** Undefined for a log in memory. */
   readonly disk: DiskGuard | undefined
+  /** Undefined for a log without a policy. */
+  readonly witnessing: Witnessing | undefined
 }
 
 /** What opening needs besides the configuration. */
 export interface Surroundings {
   readonly clock: Clock
   readonly observe: Observe
+  readonly observeWitnesses: WitnessingOptions['observe']
+  readonly guarded: WitnessingOptions['guarded']
 }
 
 /** Opens. Rejects with RefusedError, and with `usage` for a --data that is not a kind of storage. */
@@ -48,9 +55,11 @@ const poolLimits = (
 const tokenLine = (token: string): string => formatTokens([{ role: 'append', hash: hashToken(token), label: 'first' }])
 
 const openInMemory = async (config: Config, surroundings: Surroundings): Promise<OpenData> => {
-  const { allowDuplicates, cachedTiles, origin } = config
+  const { allowDuplicates, cachedTiles, origin, policy } = config
+  if (policy !== undefined) throw new TlogError('usage', 'a log in memory has no witnesses: want --data level:<folder>')
   const opened = await openMemoryLog({
-    ...surroundings,
+    clock: surroundings.clock,
+    observe: surroundings.observe,
     allowDuplicates,
     cachedTiles,
     origin,
@@ -58,19 +67,22 @@ const openInMemory = async (config: Config, surroundings: Surroundings): Promise
   })
   const newToken = randomBytes(32).toString('base64url')
   const tokens = parseTokens(tokenLine(newToken))
-  return { ...opened, tokens, newToken, tokenFile: undefined, disk: undefined }
+  return { ...opened, tokens, newToken, tokenFile: undefined, disk: undefined, witnessing: undefined }
 }
 
-const openFolder = async (path: string, config: Config, { clock, observe }: Surroundings): Promise<OpenData> => {
+const openFolder = async (path: string, config: Config, surroundings: Surroundings): Promise<OpenData> => {
+  const { clock, observe, observeWitnesses, guarded } = surroundings
   const { origin, ledger: ledgerPath, allowDuplicates, cachedTiles, minFreeBytes } = config
   const first = (await dataDirState(path)) !== 'log'
   if (first) await createDataDir({ path, origin, ledgerPath, clock, tokenLine })
   const volumes = [path, ...(ledgerPath === undefined ? [] : [dirname(resolve(ledgerPath))])]
   const disk = await openDiskGuard({ paths: volumes, minFreeBytes })
-  const admit = disk.refusal
+  const late: { witnessing?: Witnessing | undefined } = {}
+  const admit = (): RefusedError | undefined => disk.refusal() ?? late.witnessing?.refusal()
   const options = { path, ledgerPath, clock, observe, admit, allowDuplicates, cachedTiles, limits: poolLimits(config) }
   const opened = await openLogDir(options)
   const dispose = async (): Promise<void> => {
+    await late.witnessing?.stop()
     await opened[Symbol.asyncDispose]()
     disk[Symbol.dispose]()
   }
@@ -78,9 +90,27 @@ const openFolder = async (path: string, config: Config, { clock, observe }: Surr
     await dispose()
     throw new TlogError('usage', `--origin names a new log; the log in ${path} is ${opened.log.origin}, not ${origin}`)
   }
+  const { log, dir, storage } = opened
+  try {
+    const { vkeys } = dir
+    late.witnessing = await openWitnessing({
+      config,
+      log,
+      vkeys,
+      storage,
+      isNew: first,
+      observe: observeWitnesses,
+      guarded,
+    })
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  const { witnessing } = late
   const tokenFile = join(path, dataFiles.appendToken)
   return {
-    log: opened.log,
+    log: witnessing === undefined ? log : { ...log, reader: log.reader.offering(() => witnessing.witnessed) },
+    witnessing,
     vkey: opened.dir.vkey,
     treeHeadKey: opened.dir.treeHeadKey,
     tokens: parseTokens(opened.dir.tokens),

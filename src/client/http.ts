@@ -1,6 +1,6 @@
 /** HTTP as a client needs it: bounded answers, a time limit, and retries that respect what the server asks for. */
 import { concatBytes } from '../primitives/bytes.ts'
-import { type ErrorCode, TlogError } from '../primitives/error.ts'
+import { type ErrorCode, isTlogError, TlogError } from '../primitives/error.ts'
 
 /** How to reach a log. Every field but `url` has a default. */
 export interface HttpOptions {
@@ -68,7 +68,50 @@ export const httpSender = (options: HttpOptions): Send => {
   }
 }
 
+/** Any answer, for protocols in which other statuses than 200 mean something. */
+export interface HttpReply {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Uint8Array
+}
+
+/**
+ * Sends a request once and resolves with the answer, whatever its status. Rejects with `io` (the network, a timeout),
+ * `too_large` (an answer over its limit) or, when `signal` is aborted, with its reason.
+ */
+export const httpExchange = (
+  options: Pick<HttpOptions, 'url' | 'fetch' | 'timeoutMs'>,
+): ((request: HttpRequest) => Promise<HttpReply>) => {
+  const prefix = new URL(options.url).href.replace(/\/+$/, '')
+  return async (request) => {
+    const { method = 'GET', limit, path } = request
+    const what = `${method} ${prefix}/${path}`
+    return once(options, `${prefix}/${path}`, request, async (response) => {
+      const body = await readUpTo(response, limit)
+      if (body === undefined) throw new TlogError('too_large', `${what}: the answer has over ${limit} bytes`)
+      return { status: response.status, headers: response.headers, body }
+    })
+  }
+}
+
 const tryOnce = async (options: HttpOptions, url: string, request: HttpRequest): Promise<Attempt> => {
+  const { signal, method = 'GET' } = request
+  try {
+    return await once(options, url, request, (response) => readAnswer(response, `${method} ${url}`, request.limit))
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!isTlogError(error, 'io')) throw error
+    return { kind: 'retry', error, afterMs: undefined }
+  }
+}
+
+/** One request and the reading of its answer, under one time limit. What fails on the way is `io`. */
+const once = async <T>(
+  options: HttpOptions,
+  url: string,
+  request: HttpRequest,
+  read: (response: Response) => Promise<T>,
+): Promise<T> => {
   const { timeoutMs = 30_000 } = options
   const { signal, method = 'GET' } = request
   signal?.throwIfAborted()
@@ -78,11 +121,11 @@ const tryOnce = async (options: HttpOptions, url: string, request: HttpRequest):
   signal?.addEventListener('abort', abort)
   const timer = setTimeout(() => stop.abort(new TlogError('io', `no answer within ${timeoutMs} ms`)), timeoutMs)
   try {
-    return await readAnswer(await ask(options, url, request, stop.signal), `${method} ${url}`, request.limit)
+    return await read(await ask(options, url, request, stop.signal))
   } catch (cause) {
     signal?.throwIfAborted()
-    const error = new TlogError('io', `${method} ${url}: ${reasonOf(cause)}`, { cause })
-    return { kind: 'retry', error, afterMs: undefined }
+    if (isTlogError(cause, 'too_large')) throw cause
+    throw new TlogError('io', `${method} ${url}: ${reasonOf(cause)}`, { cause })
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)

@@ -67,6 +67,7 @@ const isOrdinary = ({ headers }: IncomingMessage, { maxBytes }: Route): boolean 
     length >= 1 &&
     length <= maxBytes &&
     headers['content-digest'] === undefined &&
+    headers['prefer'] === undefined &&
     (headers.accept === undefined || headers.accept === '*/*') &&
     // What else is a host, and what is none, the app knows.
     host !== undefined &&

@@ -3,6 +3,7 @@ import type { LogEvent } from '../log/events.ts'
 import { nextTime } from '../log/publish.ts'
 import { RefusedError, refusals } from '../log/refusal.ts'
 import type { Sequencer } from '../log/sequencer.ts'
+import type { Witnessing } from '../log/witnesses/witnessing.ts'
 import type { Clock } from '../primitives/clock.ts'
 
 /** Why the log takes no entries now, and what helps; names are stable. */
@@ -12,15 +13,23 @@ export const unreadiness = {
   clock: refusals.clock,
   disk_full: refusals.disk_full,
   pool_full: 'more arrives than the disk takes; producers are told to come back later',
+  quorum_missing: refusals.quorum_missing,
+  witness_ahead:
+    'a witness says that it has cosigned a larger tree than this log has: if that is true, this database is an older copy; stop the server and compare',
   stalled: 'the disk does not finish a write; entries wait for it, and none is acknowledged before it does',
+} as const
+
+/** What is wrong although the log takes entries. */
+export const warnings = {
+  unwitnessed: 'no quorum of witnesses cosigns the newest head; entries are taken, and /checkpoint stays where it was',
 } as const
 
 /** The name of a reason not to be ready. */
 export type UnreadyName = keyof typeof unreadiness
 
-/** One reason not to be ready. */
+/** One reason not to be ready, or to be looked at. */
 export interface Unready {
-  readonly name: UnreadyName
+  readonly name: UnreadyName | keyof typeof warnings
   readonly detail: string
   readonly help: string
 }
@@ -30,6 +39,8 @@ export interface HealthParts {
   readonly sequencer: Pick<Sequencer, 'published' | 'pooled' | 'stopped' | 'busySince'>
   /** Why the disk admits no entries, if so. */
   readonly diskRefusal: () => RefusedError | undefined
+  /** Undefined for a log without witnesses. */
+  readonly witnessing?: Pick<Witnessing, 'links' | 'refusal' | 'hasQuorum'> | undefined
   /** Wall clock. */
   readonly clock: Clock
   /** Monotonic clock in milliseconds, that of performance.now(). */
@@ -44,6 +55,8 @@ export interface HealthParts {
 export interface Health {
   /** The reasons not to be ready; none when ready. */
   reasons(): readonly Unready[]
+  /** What an operator should look at although the log is ready. */
+  warnings(): readonly Unready[]
   /** To be told of the log's events. */
   observe(event: LogEvent): void
   /** Says from now on that the server is stopping, before the log itself knows. */
@@ -70,6 +83,7 @@ export const createHealth = (parts: HealthParts): Health => {
     if (clock !== undefined) add('clock', clock.message)
     const disk = diskRefusal()
     if (disk !== undefined) add('disk_full', disk.message)
+    for (const [name, detail] of witnessReasons(parts)) add(name, detail)
     if (pooled >= parts.maxPoolEntries || (pooled > 0 && now() - lastPushback < PUSHBACK_MEMORY))
       add('pool_full', `${pooled} entries wait`)
     const busyMs = busySince === undefined ? 0 : now() - busySince
@@ -78,6 +92,7 @@ export const createHealth = (parts: HealthParts): Health => {
   }
   return {
     reasons,
+    warnings: () => witnessWarnings(parts),
     observe: (event) => {
       if (event.kind === 'pushback') lastPushback = parts.now()
     },
@@ -86,6 +101,27 @@ export const createHealth = (parts: HealthParts): Health => {
     },
   }
 }
+
+type Reason = readonly [name: UnreadyName, detail: string]
+
+const witnessReasons = ({ witnessing }: HealthParts): readonly Reason[] => {
+  if (witnessing === undefined) return []
+  const refusal = witnessing.refusal()
+  const ahead = witnessing.links.filter(({ state }) => state === 'ahead')
+  return [
+    ...ahead.map((link): Reason => ['witness_ahead', describe(link)]),
+    ...(refusal === undefined ? [] : [['quorum_missing', refusal.message] satisfies Reason]),
+  ]
+}
+
+const witnessWarnings = ({ witnessing }: HealthParts): readonly Unready[] => {
+  if (witnessing === undefined || witnessing.hasQuorum) return []
+  const laggards = witnessing.links.filter(({ state }) => state !== 'cosigning')
+  return [{ name: 'unwitnessed', detail: laggards.map(describe).join('; '), help: warnings.unwitnessed }]
+}
+
+const describe = ({ names, state, detail }: Witnessing['links'][number]): string =>
+  `${names.join(', ')} is ${state}: ${detail}`
 
 const clockRefusal = ({ sequencer, clock }: HealthParts): RefusedError | undefined => {
   try {

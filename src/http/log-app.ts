@@ -17,7 +17,9 @@ export const logApp = (log: Log): Hono<Env> => {
 }
 
 const addTiles = (app: Hono<Env>, { reader }: Log): void => {
-  app.get('/checkpoint', (c) => answerCheckpoint(c, reader.published.checkpoint))
+  app.get('/checkpoint', (c) => answerCheckpoint(c, reader.offered.checkpoint))
+  // What has been signed and waits for its witnesses; the same where there are none.
+  app.get('/checkpoint/signed', (c) => answerCheckpoint(c, reader.published.checkpoint))
   app.get('/tile/*', (c) => answerTile(c, rawPath(c).slice(1), reader))
   app.get('/entry/:index', async (c) => {
     const index = parseDecimal(c.req.param('index'))

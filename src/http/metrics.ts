@@ -3,10 +3,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { LogEvent } from '../log/events.ts'
 import type { LogReader } from '../log/reader.ts'
 import type { Sequencer } from '../log/sequencer.ts'
+import type { Witnessing, WitnessingEvent } from '../log/witnesses/witnessing.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { type Health, unreadiness } from './health.ts'
 import type { Served } from './observe.ts'
 import { addRequests, SECONDS } from './request-metrics.ts'
+import { addWitnessing } from './witnessing-metrics.ts'
 
 /** What is measured. */
 export interface MetricsParts {
@@ -26,6 +28,8 @@ export interface Metrics {
   text(): Promise<string>
   observe(event: LogEvent): void
   observeServed(served: Served): void
+  /** Adds what is measured of witnessing; answers who is to be told of its events. */
+  observeWitnesses(witnessing: Witnessing): (event: WitnessingEvent) => void
 }
 
 const ENTRIES = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384]
@@ -41,6 +45,7 @@ export const createMetrics = (parts: MetricsParts): Metrics => {
     text: () => registry.metrics(),
     observe: addLogMetrics(registry),
     observeServed,
+    observeWitnesses: (witnessing) => addWitnessing(registry, witnessing),
   }
 }
 

@@ -22,7 +22,12 @@ export const operationApp = ({ reader, health, metrics }: OperationAppOptions): 
   app.get('/readyz', (c) => {
     const reasons = health.reasons()
     const { size, time } = reader.published
-    return c.json({ ready: reasons.length === 0, reasons, size, time }, reasons.length === 0 ? 200 : 503, FRESH)
+    const warnings = health.warnings()
+    return c.json(
+      { ready: reasons.length === 0, reasons, warnings, size, time },
+      reasons.length === 0 ? 200 : 503,
+      FRESH,
+    )
   })
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { ...FRESH, 'Content-Type': metrics.contentType }))
   return app

@@ -1,6 +1,8 @@
 /** The server's own log: JSON lines of pino on standard error. Never a token, a query, a header or a body. */
 import { type DestinationStream, destination, type Level, type Logger as PinoLogger, pino } from 'pino'
 import type { LogEvent } from '../log/events.ts'
+import type { GuardReport } from '../log/witnesses/guard.ts'
+import type { WitnessingEvent } from '../log/witnesses/witnessing.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { ObserveServed } from './observe.ts'
 
@@ -52,6 +54,31 @@ export const logEvents =
     else if (kind === 'reindexed') logger.info(event, 'the index of leaf hashes was completed')
     else if (kind === 'committed') logger.debug(event, 'commit')
   }
+
+/** What the rollback guard heard: a decision to go on without a witness is written down. */
+export const logGuard =
+  (logger: Logger): ((report: GuardReport) => void) =>
+  ({ answered, missing }) => {
+    if (missing.length === 0) logger.info({ answered }, 'no witness knows of a newer head')
+    else logger.warn({ answered, missing }, 'some witnesses could not be asked for a newer head')
+  }
+
+/** What witnessing reports: a quorum that is missing once until it is back, the rest at debug. */
+export const logWitnessing = (logger: Logger): ((event: WitnessingEvent) => void) => {
+  let isMissing = false
+  return (event) => {
+    if (event.kind === 'failed') logger.error(errorFields(event.error), 'a witnessed checkpoint could not be published')
+    else if (event.kind === 'witnessed') {
+      if (isMissing) logger.info(event, 'the quorum of witnesses is back')
+      else logger.debug(event, 'witnessed')
+      isMissing = false
+    } else {
+      if (isMissing) logger.debug(event, 'no quorum of witnesses')
+      else logger.warn(event, 'no quorum of witnesses')
+      isMissing = true
+    }
+  }
+}
 
 /** For how long an error of the same code is only counted after it was written down, in milliseconds. */
 const QUIET_MS = 1_000

@@ -24,6 +24,14 @@ export const refusals = {
   ledger_damaged:
     'the signed-head ledger cannot be read; restore it, or if this database is surely the newest there is, remove it and run `treehead ledger adopt --data …`',
   clock: 'the clock is behind the time of the newest head; set the clock, then retry',
+  behind_witness:
+    'a witness has cosigned a larger tree of this log than the database has: an old copy was restored, or its newest part was lost. Going on would fork the log. Restore the newest copy, or rebuild the log with `treehead recover --from <mirror>`',
+  fork_of_witness:
+    'a witness has cosigned another tree of the same size, or holds evidence that this log signed two histories. Keep the database, the ledger and the evidence; do not sign with this key again before it is understood',
+  witness_unreachable:
+    'so many witnesses do not answer that they alone could have cosigned a newer head; bring them back, or, if you are sure that this database is the newest there is, name them in --proceed-without',
+  quorum_missing:
+    'too many entries wait for a quorum of witnesses (--max-unwitnessed); /readyz says which witnesses lag. Entries are taken again once the quorum is back',
   disk_full: 'free space is under the watermark (--min-free-bytes); make room, and appends go on by themselves',
   stopping: 'the server is stopping; retry in a few seconds',
 } as const

@@ -5,6 +5,7 @@ import { createHealth, type Health, type HealthParts, unreadiness } from '../../
 import { createMetrics, type Metrics } from '../../src/http/metrics.ts'
 import { operationApp } from '../../src/http/operation-app.ts'
 import { RefusedError } from '../../src/log/refusal.ts'
+import type { LinkState, WitnessLink } from '../../src/log/witnesses/link.ts'
 import { TlogError } from '../../src/primitives/error.ts'
 import { entries, entry, newLog, testClock } from '../support/log.ts'
 
@@ -36,6 +37,12 @@ const healthOf = async (
 
 const names = (health: Health): readonly string[] => health.reasons().map(({ name }) => name)
 
+const witnessingOf = (state: LinkState, mayAppend: boolean): NonNullable<HealthParts['witnessing']> => ({
+  links: [{ names: ['w1'], state, detail: 'no answer' } as unknown as WitnessLink],
+  hasQuorum: mayAppend,
+  refusal: () => (mayAppend ? undefined : new RefusedError('quorum_missing', '9 entries wait')),
+})
+
 describe('[HTTP-9] readiness', () => {
   it('has no reason against a healthy log', async () => {
     expect(names(await healthOf())).toEqual([])
@@ -50,6 +57,8 @@ describe('[HTTP-9] readiness', () => {
       disk_full: await healthOf({}, { diskRefusal: () => new RefusedError('disk_full', '1 byte is free') }),
       pool_full: await healthOf({ pooled: 100 }),
       stalled: await healthOf({ busySince: 7_999 }),
+      quorum_missing: await healthOf({}, { witnessing: witnessingOf('failing', false) }),
+      witness_ahead: await healthOf({}, { witnessing: witnessingOf('ahead', true) }),
     }
     for (const [name, health] of Object.entries(troubles)) {
       expect(names(health)).toEqual([name])
@@ -57,6 +66,13 @@ describe('[HTTP-9] readiness', () => {
       expect(reason?.detail).not.toBe('')
       expect(reason?.help).toBe(unreadiness[name as keyof typeof unreadiness])
     }
+  })
+
+  it('only warns while appends go on without a quorum, and names who lags', async () => {
+    const witnessing = { ...witnessingOf('failing', true), hasQuorum: false }
+    const health = await healthOf({}, { witnessing })
+    expect(names(health)).toEqual([])
+    expect(health.warnings()).toMatchObject([{ name: 'unwitnessed', detail: /w1 is failing: no answer/ }])
   })
 
   it('is lost as soon as the server is told to stop', async () => {
@@ -111,7 +127,7 @@ describe('the routes of operation', () => {
   it('/readyz is 200, or 503 with the reasons', async () => {
     const ready = await get((await service()).app, '/readyz')
     expect(ready.status).toBe(200)
-    expect(await ready.json()).toEqual({ ready: true, reasons: [], size: 0, time: 1_700_000_000_000 })
+    expect(await ready.json()).toEqual({ ready: true, reasons: [], warnings: [], size: 0, time: 1_700_000_000_000 })
     const { app } = await service(await healthOf({ pooled: 100 }))
     const unready = await get(app, '/readyz')
     expect(unready.status).toBe(503)

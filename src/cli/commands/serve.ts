@@ -8,9 +8,10 @@ import { createHealth } from '../../http/health.ts'
 import { createMetrics } from '../../http/metrics.ts'
 import { docsApp } from '../../http/openapi/docs-page.ts'
 import { operationApp } from '../../http/operation-app.ts'
-import { logEvents, logFailures, logRequests, openLogger } from '../../http/request-log.ts'
+import { logEvents, logFailures, logGuard, logRequests, logWitnessing, openLogger } from '../../http/request-log.ts'
 import { serve } from '../../http/serve.node.ts'
 import type { LogEvent } from '../../log/events.ts'
+import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
 import { useTreeHasher } from '../../merkle/hasher.ts'
 import { TlogError } from '../../primitives/error.ts'
 import {
@@ -88,12 +89,21 @@ const startServing = async (config: Config, address: { host: string; port: numbe
   const observe = (event: LogEvent): void => {
     for (const observer of observers) observer(event)
   }
-  const data = await openData(config, { clock: Date.now, observe })
+  const witnessObservers: ((event: WitnessingEvent) => void)[] = [logWitnessing(logger)]
+  const data = await openData(config, {
+    clock: Date.now,
+    observe,
+    observeWitnesses: (event) => {
+      for (const observer of witnessObservers) observer(event)
+    },
+    guarded: logGuard(logger),
+  })
   try {
-    const { log, disk } = data
+    const { log, disk, witnessing } = data
     const health = createHealth({
       sequencer: log.sequencer,
       diskRefusal: () => disk?.refusal(),
+      witnessing,
       clock: Date.now,
       now: () => performance.now(),
       maxPoolEntries: config.maxPoolEntries,
@@ -107,13 +117,18 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       freeBytes: () => disk?.freeBytes,
       version: version(),
     })
-    observers.push(health.observe, metrics.observe)
+    observers.push(health.observe, metrics.observe, (event) => {
+      if (event.kind === 'committed') witnessing?.nudge()
+    })
+    if (witnessing !== undefined) witnessObservers.push(metrics.observeWitnesses(witnessing))
+    witnessing?.start()
     const options: AppendShortcutOptions = {
       log,
       writers: config.open ? 'open' : data.tokens,
       maxBatchEntries: config.maxBatchEntries,
       maxBatchBytes: config.maxBatchBytes,
       served: [metrics.observeServed, logRequests(logger)],
+      reach: witnessing && ((size) => witnessing.reach(size, config.witnessWaitMs)),
       report: logFailures(logger),
     }
     const app = createApp({
