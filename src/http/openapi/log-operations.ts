@@ -29,6 +29,15 @@ const digest: Parameter = {
   example: 'sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:',
 }
 
+const prefer: Parameter = {
+  name: 'Prefer',
+  in: 'header',
+  required: false,
+  description:
+    '`wait=witnessed`: answer when a quorum of witnesses has cosigned a checkpoint over it. 400 for a log without witnesses; 503 when no quorum did in time, and the entry keeps its index.',
+  schema: { type: 'string' },
+}
+
 const accept = (description: string, example: string): Parameter => ({
   name: 'Accept',
   in: 'header',
@@ -85,6 +94,7 @@ const appends: readonly Operation[] = [
       proofQuery,
       accept('`text/x.tlog-proof` to be answered a tlog-proof file.', 'text/x.tlog-proof'),
       digest,
+      prefer,
     ],
     body: {
       description: 'The entry: 1 to 65,535 bytes of any kind and any Content-Type.',
@@ -108,7 +118,7 @@ const appends: readonly Operation[] = [
     description:
       'As /add, for many entries that go into one commit, in their order. The Content-Type says how they are joined.',
     secured: true,
-    parameters: [accept('`application/json` to be answered JSON.', 'application/json'), digest],
+    parameters: [accept('`application/json` to be answered JSON.', 'application/json'), digest, prefer],
     body: {
       description: 'At least one entry, each of 1 to 65,535 bytes.',
       content: {
@@ -159,8 +169,20 @@ const tiles: readonly Operation[] = [
     method: 'get',
     operationId: 'checkpoint',
     tag: 'Tiles',
+    summary: 'The newest published head',
+    description:
+      'Origin, size and root, signed by the log (c2sp.org/tlog-checkpoint), and cosigned by a quorum of witnesses where the log has them. 404 before the first quorum.',
+    responses: { 200: { description: 'A signed note.', content: text(CHECKPOINT) }, ...failures(404) },
+  },
+  {
+    route: '/checkpoint/signed',
+    path: '/checkpoint/signed',
+    method: 'get',
+    operationId: 'signedCheckpoint',
+    tag: 'Tiles',
     summary: 'The newest signed head',
-    description: 'Origin, size and root, signed by the log (c2sp.org/tlog-checkpoint).',
+    description:
+      'What the log has signed and its witnesses may not have seen yet; the same as /checkpoint where it has none.',
     responses: { 200: { description: 'A signed note.', content: text(CHECKPOINT) } },
   },
   {

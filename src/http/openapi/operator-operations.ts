@@ -1,16 +1,20 @@
 /** The description of the routes for whoever runs the log, and of those that describe it. */
-import { unreadiness } from '../health.ts'
+import { unreadiness, warnings } from '../health.ts'
 import { count, json, list, type Operation, object, text } from './operation.ts'
 
-const readiness = object({
-  ready: { type: 'boolean' },
-  reasons: list(
+const remarks = (names: object) =>
+  list(
     object({
-      name: { type: 'string', enum: Object.keys(unreadiness) },
+      name: { type: 'string', enum: Object.keys(names) },
       detail: { type: 'string' },
       help: { type: 'string' },
     }),
-  ),
+  )
+
+const readiness = object({
+  ready: { type: 'boolean' },
+  reasons: remarks(unreadiness),
+  warnings: remarks(warnings),
   size: count('The size of the newest head.'),
   time: count('When it was signed, in milliseconds since 1970.'),
 })
@@ -38,11 +42,11 @@ export const operatorOperations: readonly Operation[] = [
     tag: 'Operation',
     summary: 'Whether the log takes entries',
     description:
-      'With the reasons if not, each with what helps. Not being ready is no reason to restart it; reads may work all the same.',
+      'With the reasons if not, and with what an operator should look at in any case, each with what helps. Not being ready is no reason to restart it; reads may work all the same.',
     responses: {
       200: {
         description: 'It does.',
-        content: json(readiness, { ready: true, reasons: [], size: 3, time: 1_795_227_473_255 }),
+        content: json(readiness, { ready: true, reasons: [], warnings: [], size: 3, time: 1_795_227_473_255 }),
       },
       503: {
         description: 'It does not.',
@@ -55,6 +59,7 @@ export const operatorOperations: readonly Operation[] = [
               help: unreadiness.disk_full,
             },
           ],
+          warnings: [],
           size: 3,
           time: 1_795_227_473_255,
         }),
