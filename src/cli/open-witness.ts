@@ -1,45 +1,39 @@
 /** Opens a witness: its folder, the lists of logs and peers, its evidence and its gossip, wired to each other. */
-import { join } from 'node:path'
 import { EvidenceStore } from '../gossip/evidence-store.ts'
 import { Exchange, type ExchangeEvent } from '../gossip/exchange.ts'
 import { Gossip, type GossipEvent } from '../gossip/gossip.ts'
 import { httpPeer, type PeerOptions, servedHead } from '../gossip/peers.ts'
 import type { VerifierKey } from '../note/key.ts'
-import { parseVerifierKey } from '../note/key.ts'
-import { equalBytes } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
-import { type Policy, parsePolicy } from '../tlog/policy.ts'
+import type { Policy } from '../tlog/policy.ts'
 import type { WitnessEvent } from '../witness/events.ts'
-import { type ListedKey, type LogList, logList, parseLogList } from '../witness/log-list.ts'
 import { Witness } from '../witness/witness.ts'
-import { openWitnessDir, type WitnessDir, witnessFiles } from '../witness/witness-dir.node.ts'
-import { asUsage } from './input.ts'
-import { type Watched, watchFile } from './watched-file.ts'
+import { openWitnessDir, type WitnessDir } from '../witness/witness-dir.node.ts'
+import {
+  isSameKey,
+  type ListConfig,
+  type ListObserver,
+  openLists,
+  type WatchedLists,
+  watchAcknowledged,
+} from './watched-lists.ts'
 
-/** What `treehead witness` is told. */
-export interface WitnessConfig {
+/** What `treehead witness` is told. The policy names logs with the URLs of their tiles, and witnesses to gossip with. */
+export interface WitnessConfig extends ListConfig {
   readonly folder: string
   readonly name?: string | undefined
   readonly mark?: string | undefined
-  /** Verifier keys of logs. */
-  readonly log: readonly string[]
-  /** Lists of logs, logs/v0 or policies. */
-  readonly logList: readonly string[]
-  /** Names logs with the URLs of their tiles, and witnesses to gossip with. */
-  readonly policy?: string | undefined
   /** URLs of further nodes to gossip with. */
   readonly peer: readonly string[]
   readonly gossipMs: number
 }
 
 /** Who is told what. */
-export interface WitnessObservers {
+export interface WitnessObservers extends ListObserver {
   readonly witness: (event: WitnessEvent) => void
   readonly gossip: (event: GossipEvent) => void
   readonly exchange: (event: ExchangeEvent) => void
   readonly evidence: (id: string, origin: string) => void
-  /** Told of a list that changed, or could not be read again. */
-  readonly list: (path: string, error?: unknown) => void
 }
 
 /** A witness that is open. */
@@ -50,13 +44,6 @@ export interface OpenWitness extends AsyncDisposable {
   readonly gossip: Gossip
   readonly exchange: Exchange
   /** Reads every list again, as at SIGHUP. */
-  look(): Promise<void>
-}
-
-/** The lists as they are now. */
-interface Lists extends Disposable {
-  readonly logs: () => LogList
-  readonly policy: () => Policy | undefined
   look(): Promise<void>
 }
 
@@ -76,15 +63,10 @@ export const openWitness = async (config: WitnessConfig, observers: WitnessObser
 const wire = async (
   config: WitnessConfig,
   observers: WitnessObservers,
-  lists: Lists,
+  lists: WatchedLists,
   dir: WitnessDir,
 ): Promise<OpenWitness> => {
-  const acknowledged = await watchFile({
-    path: join(config.folder, witnessFiles.acknowledged),
-    parse: parseAcknowledged,
-    absent: new Set<string>(),
-    complain: (error) => observers.list(witnessFiles.acknowledged, error),
-  })
+  const acknowledged = await watchAcknowledged(config.folder, observers)
   const policy = lists.policy()
   const others = (policy?.witnesses ?? []).filter(({ key }) => !dir.keys.some((own) => isSameKey(own, key)))
   const urls = [...config.peer, ...others.map(({ url }) => url).filter((url) => url !== undefined)]
@@ -163,55 +145,3 @@ const servedBy = (
     return reader
   }
 }
-
-const openLists = async (config: WitnessConfig, observers: WitnessObservers): Promise<Lists> => {
-  const given = config.log.map((vkey) => ({ key: asUsage('--log', () => parseVerifierKey(vkey)) }))
-  const watched: Watched<readonly ListedKey[]>[] = []
-  let joined: LogList = new Map()
-  const join = (): void => {
-    joined = logList([...given, ...watched.flatMap((list) => list.value())])
-  }
-  const changed = (path: string) => (): void => {
-    join()
-    observers.list(path)
-  }
-  const paths = [...config.logList, ...(config.policy === undefined ? [] : [config.policy])]
-  for (const path of paths) watched.push(await watchList(path, parseLogList, observers, changed(path)))
-  const policy =
-    config.policy === undefined ? undefined : await watchList(config.policy, parsePolicy, observers, () => {})
-  join()
-  const all = [...watched, ...(policy === undefined ? [] : [policy])]
-  return {
-    logs: () => joined,
-    policy: () => policy?.value(),
-    look: async () => {
-      for (const list of all) await list.look()
-    },
-    [Symbol.dispose]: () => {
-      for (const list of all) list[Symbol.dispose]()
-    },
-  }
-}
-
-const watchList = async <T>(
-  path: string,
-  parse: (bytes: Uint8Array) => T,
-  observers: WitnessObservers,
-  changed: () => void,
-): Promise<Watched<T>> => {
-  try {
-    return await watchFile({ path, parse, complain: (error) => observers.list(path, error), changed })
-  } catch (cause) {
-    throw new TlogError('usage', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  }
-}
-
-const parseAcknowledged = (bytes: Uint8Array): ReadonlySet<string> =>
-  new Set(
-    new TextDecoder()
-      .decode(bytes)
-      .split('\n')
-      .map((line) => line.slice(0, 64)),
-  )
-
-const isSameKey = (a: VerifierKey, b: VerifierKey): boolean => equalBytes(a.publicKey, b.publicKey)
