@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type CheckpointStore, LogClient, type Trust, verifyProofFile } from '../../src/client/index.ts'
+import { TileTree } from '../../src/client/tile-tree.ts'
 import { createDataDir, openDataDir } from '../../src/log/data-dir.node.ts'
 import { parseHead } from '../../src/log/head.ts'
 import { openLedgerFile } from '../../src/log/ledger.node.ts'
 import type { Log } from '../../src/log/open.ts'
 import { openLogDir } from '../../src/log/open-dir.node.ts'
-import { verifiersOf } from '../../src/log/publish.ts'
+import { type LogKey, signHead, verifiersOf } from '../../src/log/publish.ts'
 import { RefusedError } from '../../src/log/refusal.ts'
+import { EMPTY_ROOT } from '../../src/merkle/hash.ts'
 import { COSIGNATURE_V1, ED25519, SUBTREE_V1 } from '../../src/note/algorithm.ts'
 import { formatSignerKey, formatVerifierKey, type SignerKey, signerKey } from '../../src/note/key.ts'
 import { formatNote, parseNote, signNote } from '../../src/note/note.ts'
@@ -20,7 +22,7 @@ import { formatCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { parsePolicy } from '../../src/tlog/policy.ts'
 import { checkPolicy } from '../../src/tlog/quorum.ts'
 import { signerOf } from '../../src/tlog/signatures/index.ts'
-import { entries, entry } from '../support/log.ts'
+import { entries, entry, testKey } from '../support/log.ts'
 import { LOG_URL, logFetch } from '../support/log-fetch.ts'
 
 const ORIGIN = 'log.example/rotating'
@@ -206,6 +208,19 @@ describe('[KEY-1] [KEY-2] the start of a log with two keys', () => {
     addSecondKey(path)
     retireFirstKey(path)
     expect(await refusal(path)).toBe('wrong_key')
+  })
+
+  it('signs nothing that one of its keys has not signed as it should', () => {
+    const tree = TileTree.fromEdge({ size: 0, root: EMPTY_ROOT }, [], () => Promise.reject(new Error('no tiles')))
+    const [one, two, three] = [testKey(ORIGIN, 1), testKey(ORIGIN, 2), testKey(ORIGIN, 3)]
+    const sign = (key: LogKey) => signHead(tree, 0, key, () => 5)
+    expect(parseNote(sign({ ...one, next: two }).checkpoint).signatures).toHaveLength(2)
+    for (const key of [
+      { ...one, next: { signer: two.signer, verifier: three.verifier } },
+      { signer: one.signer, verifier: three.verifier, next: two },
+    ]) {
+      expect(() => sign(key)).toThrow(expect.objectContaining({ code: 'bad_signature' }))
+    }
   })
 
   it.each<[string, SignerKey]>([

@@ -178,6 +178,7 @@ describe('the clock of a witness', () => {
     expect(story([both(100, 200), both(150, 199)])).toEqual([[], ['+clock w']])
     expect(story([at(100), at(0), at(100)])).toEqual([[], [], []])
     expect(story([at(100), at(50, { size: 9 })])).toEqual([[], ['+rollback']])
+    expect(story([at(100), at(200, { size: 9 }), at(150)])).toEqual([[], ['+rollback'], ['-rollback']])
   })
 })
 

@@ -130,13 +130,17 @@ describe('[MONITOR-1] what is verified', () => {
     const { world, made, open } = await setUp()
     await made.append(numbered(0, 2 * CHUNK_ENTRIES + 5))
     const monitor = await open()
+    let crashed = ''
     world.lie = (path) => {
       if (path !== 'tile/entries/300') return undefined
+      // As a crash here would leave it.
+      crashed = world.kept ?? ''
       world.isDown = true
       throw new TypeError('connection reset')
     }
     const report = await monitor.look()
     expect([report.unreachable?.code, report.isComplete, report.alarms]).toEqual(['io', false, []])
+    expect(parseMonitorState(crashed).data.verified).toBe(CHUNK_ENTRIES)
     expect(parseMonitorState(world.kept!).data).toEqual({ verified: CHUNK_ENTRIES, damaged: [] })
     world.isDown = false
     world.lie = () => undefined
@@ -174,9 +178,10 @@ describe('[MONITOR-1] what is verified', () => {
       expect(monitor.status.alarms.active[0]?.detail).toMatch(detail)
       expect(await look(monitor)).toEqual([])
       // Over a restart as well.
-      expect(await look(await open())).toEqual([])
+      const again = await open()
+      expect(await look(again)).toEqual([])
       world.lie = () => undefined
-      expect(await look(await open())).toEqual(['-bad_data entries from 0'])
+      expect(await look(again)).toEqual(['-bad_data entries from 0'])
     },
   )
 
@@ -334,6 +339,8 @@ describe('a log that goes back', () => {
       const again = await open()
       expect(await look(again), `hides: ${hides}`).toEqual(['+rollback'])
       expect(again.status.alarms.active[0]?.detail).toBe('the log serves size 300 after it has shown size 700')
+      // Gossip does not get an old head with the tree of a newer one.
+      expect(again.served).toBeUndefined()
       world.lie = () => undefined
       world.log = made
       expect(await look(again)).toEqual(['-rollback'])
