@@ -3,12 +3,12 @@ import type { TileTree } from '../client/tile-tree.ts'
 import type { VerifierKey } from '../note/key.ts'
 import { formatNote, type NoteSignature, openNote, parseNote } from '../note/note.ts'
 import { isTlogError } from '../primitives/error.ts'
-import { equalHash } from '../primitives/hash.ts'
+import type { Hash } from '../primitives/hash.ts'
 import { openCheckpoint, parseCheckpoint } from '../tlog/checkpoint.ts'
 import { type Evidence, forkOfOneSize } from '../tlog/evidence.ts'
 import { cosignatureTime, verifierOf } from '../tlog/signatures/index.ts'
 import type { EvidenceStore } from './evidence-store.ts'
-import { agree, type KnownHeads, NO_HEADS, type SeenHead, see } from './heads.ts'
+import { comparable, compare, type KnownHeads, NO_HEADS, type SeenHead, see } from './heads.ts'
 import { hear, type Statement } from './statements.ts'
 
 /** A log as gossip knows it. */
@@ -126,23 +126,17 @@ export class Gossip {
     const log = this.#parts.logs().get(origin)
     if (log === undefined) return
     const known = this.heads(origin)
-    const proven: SeenHead[] = []
-    for (const head of known.unproven.filter(({ size }) => size <= tree.size)) {
-      const rootInLarger = await tree.rootAt(head.size)
-      if (equalHash(rootInLarger, head.root)) proven.push(head)
-      else if (head.size < tree.size) {
-        const proof = head.size === 0 ? [] : await tree.consistencyProof(head.size)
-        const contradiction = { rootInLarger, proof }
-        await this.#accuseAll(log, (accused) => ({
-          kind: 'fork',
-          accused,
-          smaller: head.bytes,
-          larger: bytes,
-          contradiction,
-        }))
-      }
+    const roots = new Map<number, Hash>()
+    for (const { size } of comparable(known, tree.size)) roots.set(size, await tree.rootAt(size))
+    const rootAt = (size: number): Hash => roots.get(size) ?? tree.root
+    const { heads, contradicted } = compare(known, { size: tree.size, rootAt })
+    // Two heads of one size were compared when they were heard.
+    for (const head of contradicted.filter(({ size }) => size < tree.size)) {
+      const proof = head.size === 0 ? [] : await tree.consistencyProof(head.size)
+      const contradiction = { rootInLarger: rootAt(head.size), proof }
+      const pair = { smaller: head.bytes, larger: bytes }
+      await this.#accuseAll(log, (accused) => ({ kind: 'fork', accused, ...pair, contradiction }))
     }
-    const heads = agree(this.heads(origin), proven)
     this.#heads.set(origin, heads)
     if (heads.unproven.length === 0) return
     const sizes = heads.unproven.map(({ size }) => size)

@@ -13,9 +13,9 @@ export interface SeenHead {
 export interface KnownHeads {
   /** One for each size that was seen, oldest sight first; at most `MAX_RECENT`. */
   readonly recent: readonly SeenHead[]
-  /** Those that nobody has yet shown to be of the history that the log serves; at most `MAX_UNPROVEN`. */
+  /** Those that nobody has yet shown to be of one history with `agreed`; at most `MAX_UNPROVEN`. */
   readonly unproven: readonly SeenHead[]
-  /** The largest of those that were shown to be of one history. */
+  /** The largest of those that were shown to be of one history; what is agreed on later has to continue it. */
   readonly agreed: SeenHead | undefined
 }
 
@@ -52,14 +52,39 @@ export const see = (known: KnownHeads, head: SeenHead): { readonly heads: KnownH
   return { heads, verdict: { kind: 'new' } }
 }
 
-/** Notes that these heads are of one history, which is that of the log's own newest head. */
-export const agree = (known: KnownHeads, proven: readonly SeenHead[]): KnownHeads => {
-  const isProven = (head: SeenHead): boolean =>
-    proven.some(({ size, root }) => size === head.size && equalHash(root, head.root))
-  const all = known.agreed === undefined ? proven : [known.agreed, ...proven]
-  return {
-    ...known,
-    unproven: known.unproven.filter((head) => !isProven(head)),
-    agreed: all.reduce<SeenHead | undefined>((a, b) => (a === undefined || b.size > a.size ? b : a), undefined),
-  }
+/** What a comparison with the history that the log serves has shown. */
+export interface Compared {
+  readonly heads: KnownHeads
+  /** Heads that the log signed and that are not of the history that it serves now. */
+  readonly contradicted: readonly SeenHead[]
 }
+
+/**
+ * The heads that a served tree of `size` can be compared with: those that wait, and the one that was agreed on before,
+ * because a log may serve one history today and another tomorrow.
+ */
+export const comparable = ({ unproven, agreed }: KnownHeads, size: number): readonly SeenHead[] => [
+  ...(agreed !== undefined && agreed.size <= size ? [agreed] : []),
+  ...unproven.filter((head) => head.size <= size),
+]
+
+/** Compares: `served` is what the log serves, with its root at the size of every head that is comparable. */
+export const compare = (
+  known: KnownHeads,
+  served: { readonly size: number; readonly rootAt: (size: number) => Hash },
+): Compared => {
+  const isServed = (head: SeenHead): boolean => equalHash(served.rootAt(head.size), head.root)
+  const heads = comparable(known, served.size)
+  const contradicted = heads.filter((head) => !isServed(head))
+  // An older tree than the one that was agreed on, or another one, cannot show what is of its history.
+  const { agreed } = known
+  const isNewest = agreed === undefined || (agreed.size <= served.size && isServed(agreed))
+  return { heads: isNewest ? agree(known, heads.filter(isServed)) : known, contradicted }
+}
+
+/** Notes that these heads are of one history, which is that of the newest head that was agreed on. */
+const agree = (known: KnownHeads, proven: readonly SeenHead[]): KnownHeads => ({
+  ...known,
+  unproven: known.unproven.filter((head) => !proven.includes(head)),
+  agreed: proven.reduce((a, b) => (a === undefined || b.size > a.size ? b : a), known.agreed),
+})

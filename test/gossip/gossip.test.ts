@@ -97,6 +97,45 @@ describe('gossip', () => {
     expect(convicted(a)).toEqual([`${log.origin} 1`])
   })
 
+  it('[GOSSIP-4] a log that serves one history today and another tomorrow is noticed, also when it goes back and grows again', async () => {
+    const honest = await memoryLog({ origin: log.origin, seed: 1 })
+    const other = await memoryLog({ origin: log.origin, seed: 1 })
+    const a = await memoryWitness({ vkeys: [honest.vkey] })
+    const round = async (served: typeof honest): Promise<void> => {
+      const { reader } = served.log
+      const tree = await TileTree.open(reader.published, (tile) => reader.resource(tile))
+      await a.gossip.hear(served.checkpoint(), 'the log')
+      await a.gossip.compare(log.origin, { bytes: served.checkpoint(), tree })
+    }
+    await honest.append(numbered(0, 7, 'real'))
+    await round(honest)
+    await honest.append(numbered(7, 9, 'real'))
+    await round(honest)
+    await other.append(numbered(0, 6, 'rewritten'))
+    await round(other)
+    // Nothing is proven by trees of sizes 9 and 6 without a tree that has both.
+    expect(convicted(a)).toEqual([])
+    expect(a.gossip.heads(log.origin).agreed?.size).toBe(9)
+    await other.append(numbered(6, 12, 'rewritten'))
+    await round(other)
+    expect(convicted(a)).toEqual([`${log.origin} 1`])
+  })
+
+  it('[GOSSIP-4] a head of a history that was served for a while waits until the true one has its size', async () => {
+    const honest = await memoryLog({ origin: log.origin, seed: 1 })
+    const other = await memoryLog({ origin: log.origin, seed: 1 })
+    const a = await memoryWitness({ vkeys: [honest.vkey] })
+    await honest.append(numbered(0, 7, 'real'))
+    await other.append(numbered(0, 5, 'rewritten'))
+    for (const served of [honest, other, honest]) {
+      const { reader } = served.log
+      const tree = await TileTree.open(reader.published, (tile) => reader.resource(tile))
+      await a.gossip.hear(served.checkpoint(), 'the log')
+      await a.gossip.compare(log.origin, { bytes: served.checkpoint(), tree })
+    }
+    expect(convicted(a)).toEqual([`${log.origin} 1`])
+  })
+
   it('[GOSSIP-5] a witness that cosigned two histories is accused as well, and only its own keys', async () => {
     const a = await memoryWitness({ vkeys: [log.vkey], name: 'a.example', seed: 10 })
     const left = await memoryWitness({ vkeys: [log.vkey], name: 'two-faced.example', seed: 30 })
