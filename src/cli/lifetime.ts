@@ -1,6 +1,7 @@
 /** The end of a server: signals, a stop that answers what is under way, and the limit after which it is given up. */
 import type { Logger } from '../http/request-log.ts'
 import type { Listening } from '../http/serve.node.ts'
+import { TlogError } from '../primitives/error.ts'
 import { exitCodes } from './report.ts'
 
 /** A server that runs. */
@@ -53,3 +54,11 @@ const stop = async (running: Running, signal: string): Promise<never> => {
     return process.exit(exitCodes.failStop)
   }
 }
+
+/** After a failed write the process ends by itself, once those who wait have been answered. */
+export const failStop =
+  (report: (error: unknown) => void) =>
+  (error: unknown): void => {
+    report(error)
+    if (error instanceof TlogError && error.code === 'poisoned') setTimeout(() => process.exit(exitCodes.failStop), 300)
+  }

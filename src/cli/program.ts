@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   keygen: async () => (await import('./commands/keygen.ts')).keygenCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
   witness: async () => (await import('./commands/witness.ts')).witnessCommand(),
+  mirror: async () => (await import('./commands/mirror.ts')).mirrorCommand(),
   evidence: async () => (await import('./commands/evidence.ts')).evidenceCommand(),
   ledger: async () => (await import('./commands/ledger.ts')).ledgerCommand(),
 }

@@ -88,9 +88,7 @@ export class Mirror {
 
   /** Why copies cannot be read or lack what was cosigned, by origin. */
   get damage(): ReadonlyMap<string, string> {
-    const incomplete = this.open
-      .filter((log) => !log.isWhole)
-      .map((log) => [log.origin, `has ${log.copy.size} entries, and ${log.mirroredSize} were cosigned`] as const)
+    const incomplete = this.open.filter((log) => !log.isWhole).map((log) => [log.origin, lossOf(log)] as const)
     return new Map([...this.#damage, ...incomplete])
   }
 
@@ -128,7 +126,8 @@ export class Mirror {
       if (reason !== undefined) this.#parts.observe({ kind: 'damaged', origin, reason })
       return log
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const message = error instanceof Error ? error.message : String(error)
+      const reason = `${message}; without the folder logs/${encodeHex(hash)} it is uploaded again`
       this.#damage.set(origin, reason)
       this.#parts.observe({ kind: 'damaged', origin, reason })
       throw error
@@ -178,6 +177,9 @@ export class Mirror {
     return { answer: { kind: 'refused', reason: `${log.origin} signed two histories: evidence ${held}` }, entries }
   }
 }
+
+const lossOf = ({ copy, mirroredSize }: MirroredLog): string =>
+  `it has ${copy.size} entries, and ${mirroredSize} were cosigned; it takes them again from whoever has them`
 
 interface Uploaded {
   readonly answer: AddEntriesAnswer

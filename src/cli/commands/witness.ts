@@ -19,7 +19,7 @@ import { formatVerifierKey } from '../../note/key.ts'
 import { TlogError } from '../../primitives/error.ts'
 import { dataFolder } from '../flags.ts'
 import { teach } from '../lesson.ts'
-import { stopOnSignals } from '../lifetime.ts'
+import { failStop, stopOnSignals } from '../lifetime.ts'
 import { parseListen } from '../listen.ts'
 import { type OpenWitness, openWitness, type WitnessConfig, type WitnessObservers } from '../open-witness.ts'
 import { exitCodes } from '../report.ts'
@@ -136,11 +136,3 @@ const observersOf = (logger: Logger, late: { readonly metrics?: WitnessMetrics }
     else logger.error({ path, ...errorFields(error) }, 'a list could not be read again; the old one stays')
   },
 })
-
-/** After a failed write the process ends by itself, once those who wait have been answered. */
-const failStop =
-  (report: (error: unknown) => void) =>
-  (error: unknown): void => {
-    report(error)
-    if (error instanceof TlogError && error.code === 'poisoned') setTimeout(() => process.exit(exitCodes.failStop), 300)
-  }
