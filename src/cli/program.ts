@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   witness: async () => (await import('./commands/witness.ts')).witnessCommand(),
   mirror: async () => (await import('./commands/mirror.ts')).mirrorCommand(),
   evidence: async () => (await import('./commands/evidence.ts')).evidenceCommand(),
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   ledger: async () => (await import('./commands/ledger.ts')).ledgerCommand(),
 }
 

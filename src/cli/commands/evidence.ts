@@ -19,8 +19,14 @@ export const evidenceCommand = (): Command =>
     summary: 'check evidence that a key signed two histories, and acknowledge it at a witness',
     about:
       'Evidence is one file with two signed checkpoints of a log that cannot both be true, and the proof of it. Anyone can check it with nothing but the key that it accuses.',
-    examples: [['check a file', 'treehead evidence verify fork.evidence --vkey "$(cat treehead-data/log.vkey)"']],
-    codes: [exitCodes.unverified],
+    examples: [
+      ['check a file', 'treehead evidence verify fork.evidence'],
+      [
+        'let the witness of this folder cosign the log again',
+        'treehead evidence acknowledge 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      ],
+    ],
+    codes: [exitCodes.unverified, exitCodes.unavailable],
   })
     .addCommand(verifyCommand())
     .addCommand(acknowledgeCommand())
@@ -29,20 +35,23 @@ const verifyCommand = (): Command =>
   teach(new Command('verify'), {
     summary: 'check a file of evidence, offline',
     about:
-      'Checks that the accused key signed both checkpoints and that no one history has both. Exits with 0 when the evidence is good: then the holder of that key lied, or lost the key. Compare the key with the one that you pinned, or let --vkey do it.',
-    examples: [['what it proves, for scripts', 'treehead evidence verify fork.evidence --json']],
+      'Checks that the accused key signed both checkpoints and that no one history has both. Exits with 0 when the evidence is good: then the holder of that key lied, or lost the key. Compare the key with the one that you pinned, or let --accused do it.',
+    examples: [
+      ['what it proves', 'treehead evidence verify fork.evidence'],
+      ['for scripts', 'treehead evidence verify fork.evidence --json'],
+    ],
     codes: [exitCodes.unverified],
   })
     .argument('<file>', 'the evidence, or - for standard input')
-    .option('--vkey <vkey>', 'the key that must be the accused one')
+    .option('--accused <vkey>', 'the key that it must be about')
     .addOption(jsonFlag())
     .action(verify)
 
-const verify = async (file: string, { vkey, json }: { vkey?: string; json?: boolean }): Promise<void> => {
+const verify = async (file: string, { accused: wanted, json }: { accused?: string; json?: boolean }): Promise<void> => {
   const bytes = await readInput(file)
   const evidence = parseEvidence(bytes)
   const accused = formatVerifierKey(evidence.accused)
-  if (vkey !== undefined && vkey.trim() !== accused)
+  if (wanted !== undefined && wanted.trim() !== accused)
     throw new TlogError('untrusted', `the evidence accuses another key: ${accused}`)
   const proven = verifyEvidence(evidence)
   await print(json ? `${JSON.stringify(asJson(bytes, evidence, proven))}\n` : describe(evidence, proven))
@@ -80,6 +89,10 @@ const acknowledgeCommand = (): Command =>
       [
         'once you know what happened',
         'treehead evidence acknowledge 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      ],
+      [
+        'of a witness elsewhere',
+        'treehead evidence acknowledge 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --data level:./w1',
       ],
     ],
     codes: [exitCodes.unavailable],
