@@ -8,7 +8,7 @@ import { startPeer, statusOf } from './peer-process.ts'
 import { knowsLogs, logList, type WitnessOptions, type WitnessPeer } from './witness-peer.ts'
 
 /** Starts litewitness. The path of `dir` is at most 90 bytes long, for it holds a socket. */
-export const startLitewitness = async ({ dir, name, logs }: WitnessOptions): Promise<WitnessPeer> => {
+export const startLitewitness = async ({ dir, name, logs, port }: WitnessOptions): Promise<WitnessPeer> => {
   mkdirSync(dir, { recursive: true })
   const seed = join(dir, 'seed')
   if (!existsSync(seed)) writeFileSync(seed, randomBytes(32), { mode: 0o600 })
@@ -21,7 +21,7 @@ export const startLitewitness = async ({ dir, name, logs }: WitnessOptions): Pro
   const db = join(dir, 'witness.db')
   const list = join(dir, 'logs.txt')
   writeFileSync(list, logList(logs))
-  const listen = `127.0.0.1:${await freePort()}`
+  const listen = `127.0.0.1:${port ?? (await freePort())}`
   const url = `http://${listen}`
   try {
     const pulled = await runGo('witnessctl', ['pull-logs', '-db', db, '-source', list], 20_000)

@@ -21,14 +21,14 @@ const keyFiles = (dir: string, name: string): readonly string[] => {
 }
 
 /** Starts omniwitness. Its built-in logs are known too. */
-export const startOmniwitness = async ({ dir, name, logs }: WitnessOptions): Promise<WitnessPeer> => {
+export const startOmniwitness = async ({ dir, name, logs, port }: WitnessOptions): Promise<WitnessPeer> => {
   mkdirSync(dir, { recursive: true })
   const keys = keyFiles(dir, name)
   const config = join(dir, 'logs.yaml')
   const entry = (vkey: string): string =>
     `  - Origin: ${JSON.stringify(vkey.split('+')[0])}\n    PublicKey: ${JSON.stringify(vkey)}\n`
   writeFileSync(config, `Logs:\n${logs.map(entry).join('')}`)
-  const listen = `127.0.0.1:${await freePort()}`
+  const listen = `127.0.0.1:${port ?? (await freePort())}`
   const url = `http://${listen}`
   const witness = await startPeer({
     program: 'omniwitness',

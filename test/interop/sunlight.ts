@@ -72,7 +72,7 @@ const mirrorKnows = async (url: string, vkey: string): Promise<boolean> => {
 
 /** Starts Sunlight and Skylight. */
 export const startSunlight = async (options: SunlightOptions): Promise<SunlightPeer> => {
-  const { dir, logs } = options
+  const { dir, logs, port } = options
   mkdirSync(dir, { recursive: true })
   if (!existsSync(join(dir, 'seed'))) {
     writeFileSync(join(dir, 'seed'), randomBytes(32), { mode: 0o600 })
@@ -83,7 +83,7 @@ export const startSunlight = async (options: SunlightOptions): Promise<SunlightP
   const idle = mkdtempSync(join(dir, 'idle-'))
   writeFileSync(join(idle, 'seed'), randomBytes(32), { mode: 0o600 })
   writeFileSync(join(idle, 'roots.pem'), '')
-  const [listen, readers] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]
+  const [listen, readers] = [`127.0.0.1:${port ?? (await freePort())}`, `127.0.0.1:${await freePort()}`]
   const [url, monitoringUrl] = [`http://${listen}`, `http://${readers}`]
   const env = { TZ: 'UTC' } // the inception is a day
   const sunlight = await startPeer({

@@ -9,10 +9,12 @@ import { parsePolicy } from '../../src/tlog/policy.ts'
 import { goToolsOrSkip } from './go-tools.ts'
 import { startLitewitness } from './litewitness.ts'
 import { newWitnessedLog } from './tessera-witnessed.ts'
+import { startTreeheadWitness } from './treehead-witness.ts'
 import type { WitnessOptions, WitnessPeer } from './witness-peer.ts'
 
 const witnesses: readonly (readonly [string, (options: WitnessOptions) => Promise<WitnessPeer>])[] = [
   ['litewitness', startLitewitness],
+  ['our witness', startTreeheadWitness],
 ]
 
 describe.skipIf(!goToolsOrSkip())('a log of Tessera', () => {

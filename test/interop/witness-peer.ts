@@ -17,6 +17,8 @@ export interface WitnessOptions {
   readonly name: string
   /** The logs it knows. A log's origin is the name of its key. */
   readonly logs: readonly string[]
+  /** Where it listens on 127.0.0.1. Default: a free port. */
+  readonly port?: number
 }
 
 /** A witness network's list of logs (witness-network.org, `logs/v0`), which some witnesses read. */

@@ -1,4 +1,4 @@
-/** The witnesses of other people cosign heads of our making; the table says where they leave c2sp.org/tlog-witness. */
+/** Our witness and those of other people cosign heads of our making; the table says where they leave c2sp.org/tlog-witness. */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,10 +17,11 @@ import type { Hash } from '../../src/primitives/hash.ts'
 import { formatCheckpoint, openCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { cosignatureTime, signerOf, verifierOf } from '../../src/tlog/signatures/index.ts'
 import { verifySubtreeSignature } from '../../src/tlog/signatures/mldsa44.ts'
-import { askGoOnce, goToolsOrSkip } from './go-tools.ts'
+import { askGo, askGoOnce, goToolsOrSkip } from './go-tools.ts'
 import { startLitewitness } from './litewitness.ts'
 import { startOmniwitness } from './omniwitness.ts'
 import { startSunlight } from './sunlight.ts'
+import { startTreeheadWitness } from './treehead-witness.ts'
 import type { WitnessOptions, WitnessPeer } from './witness-peer.ts'
 
 /** A log that signs any head it is asked for; after `fork` leaves its tree is another for every tag. */
@@ -188,6 +189,13 @@ interface Program {
 
 const programs: readonly Program[] = [
   {
+    name: 'treehead',
+    start: startTreeheadWitness,
+    algorithms: [COSIGNATURE_V1, SUBTREE_V1],
+    signsSubtrees: true,
+    deviations: {},
+  },
+  {
     name: 'litewitness',
     start: startLitewitness,
     algorithms: [COSIGNATURE_V1],
@@ -323,5 +331,9 @@ describe.skipIf(!goToolsOrSkip()).each(programs)('$name', ({ start, algorithms, 
     const [signature] = parseSignatures(reply.body)
     const subtree = { origin: log.origin, ...range, hash: log.rangeRoot(range) }
     expect(verifySubtreeSignature(vkey, subtree, signature!.signature)).toBe(true)
+    const request = { origin: log.origin, first: range.start, size: range.end, root: subtree.hash }
+    const go = { op: 'verify-subtree', ...request, key: formatVerifierKey(vkey), signature: signature!.signature }
+    const [good, bad] = askGo([go, { ...go, size: range.end - 1 }])
+    expect([good?.ok, bad?.ok]).toEqual([true, false])
   })
 })
