@@ -118,7 +118,8 @@ const timesOf = ({ notAfter, maxAge }: TrustFlags, policy: Policy | undefined): 
   }
 }
 
-const readVkeys = async (textOrFile: string): Promise<readonly string[]> => {
+/** The keys in a text or a file, one a line. Rejects with `usage`. */
+export const readVkeys = async (textOrFile: string): Promise<readonly string[]> => {
   assertPublic(textOrFile)
   // A vkey has pluses at its own places; a file whose name looks so can be written as ./name.
   const given = /^[^+/]*(?:\/[^+]*)?\+[0-9a-f]{8}\+/.test(textOrFile) && !textOrFile.startsWith('./')

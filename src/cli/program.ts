@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
   witness: async () => (await import('./commands/witness.ts')).witnessCommand(),
   mirror: async () => (await import('./commands/mirror.ts')).mirrorCommand(),
+  recover: async () => (await import('./commands/recover.ts')).recoverCommand(),
   evidence: async () => (await import('./commands/evidence.ts')).evidenceCommand(),
   demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   ledger: async () => (await import('./commands/ledger.ts')).ledgerCommand(),

@@ -1,8 +1,13 @@
 /** Inconsistency: two checkpoints that one log signed and that cannot both be true, as an error that is evidence. */
 import { verifyConsistency } from '../merkle/consistency.ts'
 import { EMPTY_ROOT } from '../merkle/hash.ts'
-import { TlogError } from '../primitives/error.ts'
+import { parseVerifierKey, type VerifierKey } from '../note/key.ts'
+import { openNote, parseNote } from '../note/note.ts'
+import { isTlogError, TlogError } from '../primitives/error.ts'
 import { equalHash, type Hash } from '../primitives/hash.ts'
+import { parseCheckpoint } from '../tlog/checkpoint.ts'
+import { type Evidence, forkOfOneSize, withoutOthers } from '../tlog/evidence.ts'
+import { verifierOf } from '../tlog/signatures/index.ts'
 import { checkpointReader, type Trust } from './trust.ts'
 
 /** Two signed checkpoints of one log, and the proof between them that failed. */
@@ -61,5 +66,29 @@ export const verifyInconsistency = (evidence: Inconsistency, trust: Trust): void
     verifyConsistency({ size1: older.size, root1: rootInNewer, size2: newer.size, root2: newer.root, proof })
   } else if (!equalHash(rootInNewer, EMPTY_ROOT)) {
     throw new TlogError('bad_proof', 'every tree begins with the empty one')
+  }
+}
+
+/**
+ * The same as a file for everyone (spec/gossip.md): with the pinned key that signed both checkpoints. Undefined when no one
+ * key did, as when the log changed its key in between, or when keys are pinned as `verifiers`.
+ */
+export const evidenceOf = ({ older, newer, proof, rootInNewer }: Inconsistency, trust: Trust): Evidence | undefined => {
+  const vkeys = typeof trust.vkey === 'string' ? [trust.vkey] : (trust.vkey ?? [])
+  const keys = [...vkeys.map(parseVerifierKey), ...(trust.policy?.logs ?? []).map(({ key }) => key)]
+  const accused = keys.find((key) => isSignedBy(key, older) && isSignedBy(key, newer))
+  if (accused === undefined) return undefined
+  const sizeOf = (bytes: Uint8Array): number => parseCheckpoint(parseNote(bytes).text).size
+  if (sizeOf(older) === sizeOf(newer)) return withoutOthers(forkOfOneSize(accused, older, newer))
+  const contradiction = { rootInLarger: rootInNewer, proof }
+  return withoutOthers({ kind: 'fork', accused, smaller: older, larger: newer, contradiction })
+}
+
+const isSignedBy = (key: VerifierKey, bytes: Uint8Array): boolean => {
+  try {
+    return openNote(bytes, [verifierOf(key)]).verified.length > 0
+  } catch (error) {
+    if (isTlogError(error)) return false
+    throw error
   }
 }

@@ -5,8 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { verifyInconsistency } from '../../src/client/index.ts'
-import { asHash } from '../../src/primitives/hash.ts'
+import { parseEvidence, verifyEvidence } from '../../src/tlog/evidence.ts'
 import { addAll } from '../support/append.ts'
 import { LOG_URL, logFetch } from '../support/log-fetch.ts'
 import { memoryLog, numbered } from '../support/memory-log.ts'
@@ -186,22 +185,13 @@ describe('a log that lies', () => {
     world.log = other
     const found = await run()
     expect([found.code, namesOf(found.stdout)]).toEqual([1, ['+fork']])
-    const evidence = JSON.parse(readFileSync(shell.path('fork/evidence.json'), 'utf8')) as {
-      readonly older: string
-      readonly newer: string
-      readonly proof: readonly string[]
-    }
-    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-    expect(bytes(evidence.older)).toEqual(Uint8Array.from(made.checkpoint()))
-    const proof = evidence.proof.map((hash) => asHash(Uint8Array.from(Buffer.from(hash, 'base64'))))
-    const rootInNewer = await other.log.reader.rootAt(300)
-    verifyInconsistency(
-      { older: bytes(evidence.older), newer: bytes(evidence.newer), proof, rootInNewer },
-      { vkey: made.vkey },
-    )
+    const evidence = parseEvidence(readFileSync(shell.path('fork/fork.evidence')))
+    const { smaller } = verifyEvidence(evidence)
+    expect(smaller.bytes).toEqual(Uint8Array.from(made.checkpoint()))
+    expect(evidence.contradiction?.rootInLarger).toEqual(await other.log.reader.rootAt(300))
     // Once is enough, and going back to the truth does not undo it.
     expect(await run()).toMatchObject({ code: 1, stdout: '' })
-    expect(existsSync(shell.path('fork/evidence.json.2'))).toBe(false)
+    expect(existsSync(shell.path('fork/fork.evidence.2'))).toBe(false)
     world.log = made
     expect(await run()).toMatchObject({ code: 1, stdout: '' })
     const cleared = await run('--acknowledge')

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EMPTY_FRONTIER, frontierRoot, growFrontier } from '../../src/merkle/frontier.ts'
 import { hashLeaf } from '../../src/merkle/hash.ts'
 import { treeHasher } from '../../src/merkle/hasher.ts'
-import { parseNote, signNote } from '../../src/note/note.ts'
-import { formatCheckpoint, parseCheckpoint } from '../../src/tlog/checkpoint.ts'
+import { signNote } from '../../src/note/note.ts'
+import { formatCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { formatEntryBundle } from '../../src/tlog/entry-bundle.ts'
+import { parseEvidence, verifyEvidence } from '../../src/tlog/evidence.ts'
 import { signerOf } from '../../src/tlog/signatures/index.ts'
 import { seededRandom } from '../faults/random.ts'
 import { addAll } from '../support/append.ts'
@@ -185,15 +186,15 @@ describe('a log that signed two histories', () => {
   })
   afterAll(() => shell[Symbol.dispose]())
   const sizesIn = (name: string): readonly number[] => {
-    const { older, newer } = JSON.parse(readFileSync(shell.path(name), 'utf8')) as { older: string; newer: string }
-    return [older, newer].map((note) => parseCheckpoint(parseNote(Buffer.from(note)).text).size)
+    const { smaller, larger } = verifyEvidence(parseEvidence(readFileSync(shell.path(name))))
+    return [smaller.checkpoint.size, larger.checkpoint.size]
   }
 
   it('ends tail with code 1, and both checkpoints are kept; earlier evidence too', async () => {
     const at = (folder: string): string =>
-      `treehead tail --once --from 0 --state state --url file://${shell.folder}/${folder} --evidence evidence.json`
+      `treehead tail --once --from 0 --state state --url file://${shell.folder}/${folder} --evidence found.evidence`
     expect(await shell.run(at('before'))).toMatchObject({ code: 0, stdout: 'a\nb\nc\n' })
-    for (const name of ['evidence.json', 'evidence.json.2']) {
+    for (const name of ['found.evidence', 'found.evidence.2']) {
       const { code, stdout, stderr } = await shell.run(at('forked'))
       expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('signed two histories')])
       expect(sizesIn(name)).toEqual([3, 4])

@@ -50,10 +50,11 @@ export const backupCommand = (): Command => {
 }
 
 const run = async (flags: BackupFlags): Promise<void> => {
-  const reader = checkpointReader(await readTrust(flags))
+  const trust = await readTrust(flags)
+  const reader = checkpointReader(trust)
   const resources = httpResources(reach(flags.url))
   const progress = openProgress('copying', 'files')
-  const copying = keepingEvidence(flags.evidence, () =>
+  const copying = keepingEvidence(flags.evidence, trust, () =>
     backup({
       resources,
       reader,

@@ -42,7 +42,8 @@ export const consistencyCommand = (): Command => {
 }
 
 const run = async (path: string, otherPath: string | undefined, flags: ConsistencyFlags): Promise<void> => {
-  const reader = checkpointReader(await readTrust(flags))
+  const trust = await readTrust(flags)
+  const reader = checkpointReader(trust)
   const one = open(reader, path, await readInput(path))
   const resources = httpResources(reach(flags.url))
   const other = otherPath === undefined ? await resources.checkpoint() : await readInput(otherPath)
@@ -54,7 +55,7 @@ const run = async (path: string, otherPath: string | undefined, flags: Consisten
   const [size1, size2] = [one.checkpoint.size, two.checkpoint.size].sort((a, b) => a - b)
   const heads = new HeadKeeper(reader, { load: async () => one.bytes, save: async () => {} }, lruTileCache())
   try {
-    await keepingEvidence(flags.evidence, () => heads.accept(two.bytes, (tile) => resources.tile(tile)))
+    await keepingEvidence(flags.evidence, trust, () => heads.accept(two.bytes, (tile) => resources.tile(tile)))
   } catch (error) {
     if (!(error instanceof InconsistentError)) throw error
     process.exitCode = exitCodes.unverified

@@ -66,7 +66,7 @@ const run = async (flags: TailFlags): Promise<void> => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const put = (entry: LogEntry): Promise<void> => print(flags.json ? entryLine(entry) : rawLine(entry))
   try {
-    await keepingEvidence(flags.evidence, () => follow(client, state, { ...flags, put, signal: stop.signal }))
+    await keepingEvidence(flags.evidence, trust, () => follow(client, state, { ...flags, put, signal: stop.signal }))
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error
   }
