@@ -128,7 +128,11 @@ export class Gossip {
     const known = this.heads(origin)
     const roots = new Map<number, Hash>()
     for (const { size } of comparable(known, tree.size)) roots.set(size, await tree.rootAt(size))
-    const rootAt = (size: number): Hash => roots.get(size) ?? tree.root
+    const rootAt = (size: number): Hash => {
+      const root = roots.get(size)
+      if (root === undefined) throw new RangeError(`nobody asked for the root of size ${size}`)
+      return root
+    }
     const { heads, contradicted } = compare(known, { size: tree.size, rootAt })
     // Two heads of one size were compared when they were heard.
     for (const head of contradicted.filter(({ size }) => size < tree.size)) {

@@ -60,13 +60,20 @@ export interface Compared {
 }
 
 /**
- * The heads that a served tree of `size` can be compared with: those that wait, and the one that was agreed on before,
- * because a log may serve one history today and another tomorrow.
+ * The heads that a served tree of `size` can be compared with: those that wait, and the largest of those that were agreed
+ * on before, because a log may serve one history today and another tomorrow. The smaller ones are its beginnings.
  */
-export const comparable = ({ unproven, agreed }: KnownHeads, size: number): readonly SeenHead[] => [
-  ...(agreed !== undefined && agreed.size <= size ? [agreed] : []),
-  ...unproven.filter((head) => head.size <= size),
-]
+export const comparable = (known: KnownHeads, size: number): readonly SeenHead[] => {
+  const { recent, unproven, agreed } = known
+  const waiting = unproven.filter((head) => head.size <= size)
+  if (agreed === undefined) return waiting
+  if (agreed.size <= size) return [agreed, ...waiting]
+  const settled = largestOf(recent.filter((head) => head.size <= size && !unproven.includes(head)))
+  return settled === undefined ? waiting : [settled, ...waiting]
+}
+
+const largestOf = (heads: readonly SeenHead[]): SeenHead | undefined =>
+  heads.reduce<SeenHead | undefined>((a, b) => (a === undefined || b.size > a.size ? b : a), undefined)
 
 /** Compares: `served` is what the log serves, with its root at the size of every head that is comparable. */
 export const compare = (
@@ -86,5 +93,5 @@ export const compare = (
 const agree = (known: KnownHeads, proven: readonly SeenHead[]): KnownHeads => ({
   ...known,
   unproven: known.unproven.filter((head) => !proven.includes(head)),
-  agreed: proven.reduce((a, b) => (a === undefined || b.size > a.size ? b : a), known.agreed),
+  agreed: largestOf(known.agreed === undefined ? proven : [known.agreed, ...proven]),
 })

@@ -121,6 +121,25 @@ describe('gossip', () => {
     expect(convicted(a)).toEqual([`${log.origin} 1`])
   })
 
+  it('[GOSSIP-4] an old copy that was rewritten is noticed before it has grown to the size of what it replaced', async () => {
+    const honest = await memoryLog({ origin: log.origin, seed: 1 })
+    const other = await memoryLog({ origin: log.origin, seed: 1 })
+    const a = await memoryWitness({ vkeys: [honest.vkey] })
+    const round = async (served: typeof honest): Promise<void> => {
+      const { reader } = served.log
+      const tree = await TileTree.open(reader.published, (tile) => reader.resource(tile))
+      await a.gossip.hear(served.checkpoint(), 'the log')
+      await a.gossip.compare(log.origin, { bytes: served.checkpoint(), tree })
+    }
+    for (const size of [3, 5, 9]) {
+      await honest.append(numbered(0, size, 'real'))
+      await round(honest)
+    }
+    await other.append([...numbered(0, 2, 'real'), ...numbered(2, 6, 'rewritten')])
+    await round(other)
+    expect(convicted(a)).toEqual([`${log.origin} 1`])
+  })
+
   it('[GOSSIP-4] a head of a history that was served for a while waits until the true one has its size', async () => {
     const honest = await memoryLog({ origin: log.origin, seed: 1 })
     const other = await memoryLog({ origin: log.origin, seed: 1 })
