@@ -1,4 +1,4 @@
-/** Let's Encrypt's mirror client pushes our log to Sunlight's mirror: our tiles serve the one, and we read the other. */
+/** Let's Encrypt's mirror client pushes our log to Sunlight's mirror and to ours: our tiles serve it, and we read the copy. */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,14 +15,20 @@ import { addAll, peekCheckpoint } from '../support/append.ts'
 import { type Server, startServer } from '../support/server.ts'
 import { askGoOnce, goToolsOrSkip } from './go-tools.ts'
 import { type MirrorClient, startMirrorClient } from './mirror-client.ts'
-import { type SunlightPeer, startSunlight } from './sunlight.ts'
+import { startSunlight } from './sunlight.ts'
+import { type MirrorOptions, type MirrorPeer, startTreeheadMirror } from './treehead-mirror.ts'
 
 const entryAt = (index: number): Uint8Array => encodeUtf8(`mirrored ${index} ${'.'.repeat(index % 50)}`)
 
-describe.skipIf(!goToolsOrSkip())("our log in Sunlight's mirror", () => {
+const mirrors: readonly (readonly [string, (options: MirrorOptions) => Promise<MirrorPeer>])[] = [
+  ["Sunlight's mirror", (options) => startSunlight({ ...options, name: 'witness.example/sunlight' })],
+  ['our mirror', startTreeheadMirror],
+]
+
+describe.skipIf(!goToolsOrSkip()).each(mirrors)('our log in %s', (_name, startMirror) => {
   let folder: string
   let log: Server
-  let sunlight: SunlightPeer
+  let mirror: MirrorPeer
   let client: MirrorClient
   let copyUrl: string
 
@@ -37,15 +43,17 @@ describe.skipIf(!goToolsOrSkip())("our log in Sunlight's mirror", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'th-mirror-'))
     log = await startServer({ dataDir: join(folder, 'data'), args: ['--origin', 'interop.example/mirrored'] })
-    const name = 'witness.example/sunlight'
-    const mirrorName = 'oid/1.3.6.1.4.1.32473.1'
-    sunlight = await startSunlight({ dir: join(folder, 'sunlight'), name, mirrorName, logs: [log.vkey] })
-    const { url: submissionUrl, mirrorUrl: monitoringUrl, mirrorVkey } = sunlight
+    mirror = await startMirror({
+      dir: join(folder, 'mirror'),
+      mirrorName: 'oid/1.3.6.1.4.1.32473.1',
+      logs: [log.vkey],
+    })
+    const { url: submissionUrl, mirrorUrl: monitoringUrl, mirrorVkey } = mirror
     client = startMirrorClient({ logUrl: log.url, logVkey: log.vkey, submissionUrl, monitoringUrl, mirrorVkey })
     copyUrl = `${monitoringUrl}/${createHash('sha256').update(log.origin).digest('hex')}`
     return async () => {
       await client[Symbol.asyncDispose]()
-      await sunlight.kill()
+      await mirror.kill()
       await log.stop()
       rmSync(folder, { recursive: true, force: true })
     }
@@ -58,7 +66,7 @@ describe.skipIf(!goToolsOrSkip())("our log in Sunlight's mirror", () => {
     expect(pushed).toMatchObject({ ok: true, size, root })
     expect(await client.latest()).toMatchObject({ ok: true, size, root })
     const text = await (await fetch(`${copyUrl}/checkpoint`)).text()
-    const verifiers = [log.vkey, sunlight.mirrorVkey].map(verifierOf)
+    const verifiers = [log.vkey, mirror.mirrorVkey].map(verifierOf)
     const { verified } = openCheckpoint(encodeUtf8(text), { origin: log.origin, verifiers })
     expect(verified).toHaveLength(2)
   })
@@ -71,7 +79,7 @@ describe.skipIf(!goToolsOrSkip())("our log in Sunlight's mirror", () => {
       expect(encodeHex(hashLeaf(data))).toBe(encodeHex(hashLeaf(entryAt(index++))))
     }
     expect(index).toBe(size)
-    const policy = `log ${log.vkey}\nwitness mirror ${sunlight.mirrorVkey}\nquorum mirror\n`
+    const policy = `log ${log.vkey}\nwitness mirror ${mirror.mirrorVkey}\nquorum mirror\n`
     const proof = decodeUtf8(await copy.proofFile(300))
     const [good, bad] = [entryAt(300), entryAt(301)].map((entry) =>
       askGoOnce({ op: 'check-proof', policy, text: proof, entry }),
