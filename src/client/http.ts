@@ -35,9 +35,9 @@ export interface HttpRequest {
 }
 
 /**
- * Sends a request and resolves with the body of a 200. Rejects with `not_found` (404, 410), `unauthorized`, `forbidden`,
- * `malformed` (400, 415, 422), `too_large` (413, or an answer over its limit), `pushback` (429 to the end), `io` (the
- * network, a timeout, any other status) or, when `signal` is aborted, with its reason.
+ * Sends a request and resolves with the body of a 200. Rejects with `not_found` (404, 405, 410), `unauthorized`,
+ * `forbidden`, `malformed` (400, 415, 422), `too_large` (413, or an answer over its limit), `pushback` (429 to the end),
+ * `io` (the network, a timeout, any other status) or, when `signal` is aborted, with its reason.
  */
 export type Send = (request: HttpRequest) => Promise<Uint8Array>
 
@@ -166,6 +166,8 @@ const codes: ReadonlyMap<number, ErrorCode> = new Map([
   [401, 'unauthorized'],
   [403, 'forbidden'],
   [404, 'not_found'],
+  // A server of files says this to a POST that it has no route for.
+  [405, 'not_found'],
   [410, 'not_found'],
   [413, 'too_large'],
   [415, 'malformed'],

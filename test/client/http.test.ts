@@ -65,6 +65,7 @@ describe('[CLIENT-5] retries', () => {
     [401, 'unauthorized'],
     [403, 'forbidden'],
     [404, 'not_found'],
+    [405, 'not_found'],
     [410, 'not_found'],
     [413, 'too_large'],
     [418, 'io'],
