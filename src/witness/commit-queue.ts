@@ -60,7 +60,8 @@ export class CommitQueue {
         'refused',
         `the database has ${commits} commits, and the high-water mark knows of none: put the mark back`,
       )
-    return new CommitQueue(store, mark, record, commits)
+    // Now, and not with the first commit: a crash between that and its mark must not look like a mark that was lost.
+    return new CommitQueue(store, mark, record ?? (await mark.record(undefined, encodeUint64(0))), commits)
   }
 
   /** Why nothing is written any more, if so. */

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { openCopies } from '../../src/mirror/copies.node.ts'
 import { parseVerifierKey } from '../../src/note/key.ts'
 import { isTlogError } from '../../src/primitives/error.ts'
+import { commitsRow } from '../../src/witness/records.ts'
 import { openWitnessDir } from '../../src/witness/witness-dir.node.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'treehead-mirror-'))
@@ -34,6 +35,16 @@ describe('the folder of a mirror', () => {
       const again = await openWitnessDir({ path, kind })
       await again[Symbol.asyncDispose]()
     }
+  })
+
+  it('starts again after a crash between its very first commit and the mark of that', async () => {
+    const path = join(folder, 'first-commit')
+    {
+      await using dir = await openWitnessDir({ path, kind: 'mirror' })
+      await dir.storage.keyValue('witness').write([commitsRow(1)])
+    }
+    await using again = await openWitnessDir({ path, kind: 'mirror' })
+    expect(again.queue.failure).toBeUndefined()
   })
 
   it('has a database for each log, which is the same one later', async () => {
