@@ -57,7 +57,9 @@ export const createMirrorMetrics = ({ mirror, ready, version }: MirrorMetricsPar
     contentType: registry.contentType,
     text: () => registry.metrics(),
     observe: (event) => {
-      if (event.kind === 'asked') checkpoints.inc({ outcome: nameOf(event.outcome) })
+      // A pending checkpoint is no cosigned one, whatever the witness calls it that keeps it.
+      if (event.kind === 'asked')
+        checkpoints.inc({ outcome: nameOf(event.outcome === 'cosigned' ? 'taken' : event.outcome) })
       if (event.kind === 'mirrored') mirrored.inc()
       if (event.kind !== 'uploaded') return
       uploads.inc({ outcome: nameOf(event.outcome) })
@@ -68,8 +70,7 @@ export const createMirrorMetrics = ({ mirror, ready, version }: MirrorMetricsPar
   }
 }
 
-/** A pending checkpoint is no cosigned one, whatever the witness calls it that keeps it. */
-const nameOf = (outcome: string): string => (outcome === 'cosigned' ? 'taken' : outcome).replaceAll(' ', '_')
+const nameOf = (outcome: string): string => outcome.replaceAll(' ', '_')
 
 const addGauges = (registry: Registry, mirror: Mirror, ready: () => boolean): void => {
   const registers = [registry]

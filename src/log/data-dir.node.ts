@@ -94,12 +94,32 @@ export const createDataDir = async (start: FirstStart): Promise<void> => {
   // The format file comes last, here as in staging: where it is, everything is.
   if (!(await namesIn(start.path)).includes(dataFiles.format)) {
     if (!(await namesIn(staging)).includes(dataFiles.format)) await fillStaging(staging, start)
-    const names = (await namesIn(staging)).filter((name) => name !== dataFiles.format)
-    for (const name of [...names, dataFiles.format]) await rename(join(staging, name), join(start.path, name))
-    await syncFolder(start.path)
+    await moveIntoPlace(staging, start.path)
   }
   await rm(staging, { recursive: true, force: true })
   await syncFolder(start.path)
+}
+
+/** Moves what was made in `staging` to where it belongs, the format file last. May be repeated until it is done. */
+export const moveIntoPlace = async (staging: string, path: string): Promise<void> => {
+  const names = (await namesIn(staging)).filter((name) => name !== dataFiles.format)
+  for (const name of [...names, dataFiles.format]) await rename(join(staging, name), join(path, name))
+  await syncFolder(path)
+}
+
+/** Writes the file that says that a folder is whole: the last one. */
+export const writeFormat = (folder: string, origin: string): Promise<void> =>
+  writeNewFile(join(folder, dataFiles.format), `${JSON.stringify({ format: FORMAT, origin })}\n`, 0o644)
+
+/** Makes the files of access to a log: its first append token, and the key of its RFC 6962 tree heads. */
+export const writeAccessFiles = async (folder: string, tokenLine: FirstStart['tokenLine']): Promise<void> => {
+  const file = (name: keyof typeof dataFiles): string => join(folder, dataFiles[name])
+  const token = randomBytes(32).toString('base64url')
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  await writeNewFile(file('appendToken'), `${token}\n`, 0o600)
+  await writeNewFile(file('tokens'), tokenLine(token), 0o600)
+  await writeNewFile(file('treeHeadKey'), privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600)
+  await writeNewFile(file('treeHeadPublicKey'), publicKey.export({ type: 'spki', format: 'pem' }) as string, 0o644)
 }
 
 const fillStaging = async (staging: string, start: FirstStart): Promise<void> => {
@@ -109,25 +129,16 @@ const fillStaging = async (staging: string, start: FirstStart): Promise<void> =>
   await chmod(path, 0o700)
   const file = (name: keyof typeof dataFiles): string => join(staging, dataFiles[name])
   const key = signerKey(origin ?? `treehead.local/${encodeHex(randomBytes(4))}`, ED25519, randomBytes(32))
-  const token = randomBytes(32).toString('base64url')
-  const treeHead = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeNewFile(file('key'), `${formatSignerKey(key)}\n`, 0o600)
   await writeNewFile(file('vkey'), `${formatVerifierKey(key)}\n`, 0o644)
-  await writeNewFile(file('appendToken'), `${token}\n`, 0o600)
-  await writeNewFile(file('tokens'), tokenLine(token), 0o600)
-  await writeNewFile(file('treeHeadKey'), treeHead.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600)
-  await writeNewFile(
-    file('treeHeadPublicKey'),
-    treeHead.publicKey.export({ type: 'spki', format: 'pem' }) as string,
-    0o644,
-  )
+  await writeAccessFiles(staging, tokenLine)
   await startLog(
     file('database'),
     ledgerPath ?? file('ledger'),
     { signer: signerOf(key), verifier: verifierOf(key) },
     clock,
   )
-  await writeNewFile(file('format'), `${JSON.stringify({ format: FORMAT, origin: key.name })}\n`, 0o644)
+  await writeFormat(staging, key.name)
 }
 
 const startLog = async (database: string, ledgerPath: string, key: LogKey, clock: Clock): Promise<void> => {
