@@ -122,6 +122,16 @@ export const fields = {
     '<file>',
     'witnesses and their quorum (c2sp.org/tlog-policy): only what a quorum has cosigned is published at /checkpoint (default: none, every signed head is)',
   ),
+  mirrors: optional(
+    '<file>',
+    'mirrors to push every entry to, each with a `witness` line of its key and URL, as in a policy (default: none)',
+  ),
+  mirrorRefreshMs: integer(
+    'ms',
+    60_000,
+    { min: 100 },
+    'after so long without new entries a mirror cosigns the newest head again; it is also the longest pause after failures',
+  ),
   proceedWithout: optional(
     '<names>',
     'witnesses of the policy, by name with commas between, that the start may do without although they alone could have cosigned a newer head: a decision to be made only when this database is surely the newest there is',

@@ -10,10 +10,13 @@ import type { Log } from '../log/open.ts'
 import { openLogDir } from '../log/open-dir.node.ts'
 import { openMemoryLog } from '../log/open-memory.node.ts'
 import type { RefusedError } from '../log/refusal.ts'
+import type { GuardReport } from '../log/witnesses/guard.ts'
 import type { Witnessing } from '../log/witnesses/witnessing.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { Config } from './config.ts'
+import { guardStart } from './guard-start.ts'
+import { type ObserveMirror, type OpenMirrors, openMirrors } from './open-mirrors.ts'
 import { openWitnessing, type WitnessingOptions } from './open-witnessing.ts'
 
 /** An open log, and what the server needs to know of where it lies. */
@@ -30,6 +33,8 @@ export interface OpenData extends AsyncDisposable {
   readonly disk: DiskGuard | undefined
   /** Undefined for a log without a policy. */
   readonly witnessing: Witnessing | undefined
+  /** Undefined for a log without mirrors. */
+  readonly mirrors: OpenMirrors | undefined
 }
 
 /** What opening needs besides the configuration. */
@@ -37,7 +42,9 @@ export interface Surroundings {
   readonly clock: Clock
   readonly observe: Observe
   readonly observeWitnesses: WitnessingOptions['observe']
-  readonly guarded: WitnessingOptions['guarded']
+  readonly observeMirror: ObserveMirror
+  /** Told of what the rollback guard heard, and of who was left out. */
+  readonly guarded: (report: GuardReport) => void
 }
 
 /** Opens. Rejects with RefusedError, and with `usage` for a --data that is not a kind of storage. */
@@ -55,8 +62,9 @@ const poolLimits = (
 const tokenLine = (token: string): string => formatTokens([{ role: 'append', hash: hashToken(token), label: 'first' }])
 
 const openInMemory = async (config: Config, surroundings: Surroundings): Promise<OpenData> => {
-  const { allowDuplicates, cachedTiles, origin, policy } = config
-  if (policy !== undefined) throw new TlogError('usage', 'a log in memory has no witnesses: want --data level:<folder>')
+  const { allowDuplicates, cachedTiles, origin, policy, mirrors } = config
+  if (policy !== undefined || mirrors !== undefined)
+    throw new TlogError('usage', 'a log in memory has no witnesses and no mirrors: want --data level:<folder>')
   const opened = await openMemoryLog({
     clock: surroundings.clock,
     observe: surroundings.observe,
@@ -67,22 +75,31 @@ const openInMemory = async (config: Config, surroundings: Surroundings): Promise
   })
   const newToken = randomBytes(32).toString('base64url')
   const tokens = parseTokens(tokenLine(newToken))
-  return { ...opened, tokens, newToken, tokenFile: undefined, disk: undefined, witnessing: undefined }
+  return {
+    ...opened,
+    tokens,
+    newToken,
+    tokenFile: undefined,
+    disk: undefined,
+    witnessing: undefined,
+    mirrors: undefined,
+  }
 }
 
 const openFolder = async (path: string, config: Config, surroundings: Surroundings): Promise<OpenData> => {
-  const { clock, observe, observeWitnesses, guarded } = surroundings
+  const { clock, observe, observeWitnesses, observeMirror, guarded } = surroundings
   const { origin, ledger: ledgerPath, allowDuplicates, cachedTiles, minFreeBytes } = config
   const first = (await dataDirState(path)) !== 'log'
   if (first) await createDataDir({ path, origin, ledgerPath, clock, tokenLine })
   const volumes = [path, ...(ledgerPath === undefined ? [] : [dirname(resolve(ledgerPath))])]
   const disk = await openDiskGuard({ paths: volumes, minFreeBytes })
-  const late: { witnessing?: Witnessing | undefined } = {}
+  const late: { witnessing?: Witnessing | undefined; mirrors?: OpenMirrors | undefined } = {}
   const admit = (): RefusedError | undefined => disk.refusal() ?? late.witnessing?.refusal()
   const options = { path, ledgerPath, clock, observe, admit, allowDuplicates, cachedTiles, limits: poolLimits(config) }
   const opened = await openLogDir(options)
   const dispose = async (): Promise<void> => {
     await late.witnessing?.stop()
+    await late.mirrors?.[Symbol.asyncDispose]()
     await opened[Symbol.asyncDispose]()
     disk[Symbol.dispose]()
   }
@@ -93,24 +110,23 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   const { log, dir, storage } = opened
   try {
     const { vkeys } = dir
-    late.witnessing = await openWitnessing({
-      config,
-      log,
-      vkeys,
-      storage,
-      isNew: first,
-      observe: observeWitnesses,
-      guarded,
-    })
+    late.witnessing = await openWitnessing({ config, log, vkeys, storage, observe: observeWitnesses })
+    late.mirrors = await openMirrors(config, log, observeMirror)
+    // Of a key that was made just now nobody can know a newer head.
+    const report = first
+      ? undefined
+      : await guardStart({ config, log, witnessing: late.witnessing, mirrors: late.mirrors })
+    if (report !== undefined) guarded(report)
   } catch (error) {
     await dispose()
     throw error
   }
-  const { witnessing } = late
+  const { witnessing, mirrors } = late
   const tokenFile = join(path, dataFiles.appendToken)
   return {
     log: witnessing === undefined ? log : { ...log, reader: log.reader.offering(() => witnessing.witnessed) },
     witnessing,
+    mirrors,
     vkey: opened.dir.vkey,
     treeHeadKey: opened.dir.treeHeadKey,
     tokens: parseTokens(opened.dir.tokens),

@@ -1,7 +1,6 @@
-/** Opens the witnessing of a log: its policy file, the rollback guard, and the rounds. */
+/** Opens the witnessing of a log from its policy file. */
 import { readFile } from 'node:fs/promises'
 import type { Log } from '../log/open.ts'
-import { askWitnesses, type GuardReport } from '../log/witnesses/guard.ts'
 import { Witnessing, type WitnessingEvent } from '../log/witnesses/witnessing.ts'
 import { formatVerifierKey, parseVerifierKey } from '../note/key.ts'
 import { TlogError } from '../primitives/error.ts'
@@ -16,22 +15,15 @@ export interface WitnessingOptions {
   /** The public keys of the log, those in use and the retired. */
   readonly vkeys: readonly string[]
   readonly storage: Storage
-  /** True for a log that was made just now: nobody can know of a newer head of its key. */
-  readonly isNew: boolean
   readonly observe: (event: WitnessingEvent) => void
-  /** Told of what the guard heard, and of who was left out. */
-  readonly guarded: (report: GuardReport) => void
 }
 
-/**
- * Opens; undefined without `--policy`. Rejects with `usage` for a bad policy, and with RefusedError `behind_witness`,
- * `fork_of_witness` or `witness_unreachable`.
- */
+/** Opens; undefined without `--policy`. Rejects with `usage` for a bad policy, and with RefusedError `fork_of_witness`. */
 export const openWitnessing = async (options: WitnessingOptions): Promise<Witnessing | undefined> => {
-  const { config, log, vkeys, storage, isNew } = options
+  const { config, log, vkeys, storage } = options
   if (config.policy === undefined) return undefined
   const policy = forLog(await readPolicy(config.policy), log.origin, vkeys)
-  const witnessing = await Witnessing.open({
+  return Witnessing.open({
     policy,
     store: storage.keyValue('witnessed'),
     head: () => log.sequencer.published,
@@ -45,14 +37,6 @@ export const openWitnessing = async (options: WitnessingOptions): Promise<Witnes
     },
     observe: options.observe,
   })
-  const proceedWithout = new Set(config.proceedWithout?.split(',').filter((name) => name !== ''))
-  const stranger = [...proceedWithout].find((name) => !policy.witnesses.some((witness) => witness.name === name))
-  if (stranger !== undefined) throw new TlogError('usage', `--proceed-without: the policy has no witness ${stranger}`)
-  if (!isNew) {
-    const { links } = witnessing
-    options.guarded(await askWitnesses({ policy, links, head: log.sequencer.published, proceedWithout }))
-  }
-  return witnessing
 }
 
 const readPolicy = async (path: string): Promise<Policy> => {

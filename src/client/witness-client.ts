@@ -17,8 +17,8 @@ export type WitnessReply =
 
 /** How to reach a witness, and whose signatures to take. */
 export interface WitnessClientOptions extends Pick<HttpOptions, 'url' | 'fetch' | 'timeoutMs'> {
-  /** The keys of the witness. */
-  readonly verifiers: readonly NoteVerifier[]
+  /** The keys of the witness; undefined for a mirror, which takes a checkpoint in and signs later. */
+  readonly verifiers: readonly NoteVerifier[] | undefined
 }
 
 /** Longer answers are refused. */
@@ -36,7 +36,9 @@ export const witnessClient = (options: WitnessClientOptions): AskWitness => {
   return async (request, signal) => {
     const body = formatAddCheckpoint(request)
     const reply = await exchange({ method: 'POST', path: 'add-checkpoint', body, limit: MAX_ANSWER_BYTES, signal })
-    if (reply.status === 200) return { kind: 'cosigned', signatures: verified(request, reply.body, options.verifiers) }
+    const { verifiers } = options
+    if (reply.status === 200)
+      return { kind: 'cosigned', signatures: verifiers === undefined ? [] : verified(request, reply.body, verifiers) }
     if (reply.status === 409) return { kind: 'conflict', size: parseCosignedSize(reply.body) }
     const reason = sentence(reply.body)
     if ([400, 403, 404, 422].includes(reply.status)) return { kind: 'refused', status: reply.status, reason }

@@ -4,6 +4,7 @@ import { nextTime } from '../log/publish.ts'
 import { RefusedError, refusals } from '../log/refusal.ts'
 import type { Sequencer } from '../log/sequencer.ts'
 import type { Witnessing } from '../log/witnesses/witnessing.ts'
+import type { MirrorPusher } from '../mirror/pusher.ts'
 import type { Clock } from '../primitives/clock.ts'
 
 /** Why the log takes no entries now, and what helps; names are stable. */
@@ -22,6 +23,7 @@ export const unreadiness = {
 /** What is wrong although the log takes entries. */
 export const warnings = {
   unwitnessed: 'no quorum of witnesses cosigns the newest head; entries are taken, and /checkpoint stays where it was',
+  unmirrored: 'a mirror does not keep up; entries are taken all the same, and are in one place only until it does',
 } as const
 
 /** The name of a reason not to be ready. */
@@ -41,6 +43,8 @@ export interface HealthParts {
   readonly diskRefusal: () => RefusedError | undefined
   /** Undefined for a log without witnesses. */
   readonly witnessing?: Pick<Witnessing, 'links' | 'refusal' | 'hasQuorum'> | undefined
+  /** None for a log without mirrors. */
+  readonly mirrors?: readonly Pick<MirrorPusher, 'name' | 'state'>[] | undefined
   /** Wall clock. */
   readonly clock: Clock
   /** Monotonic clock in milliseconds, that of performance.now(). */
@@ -92,7 +96,7 @@ export const createHealth = (parts: HealthParts): Health => {
   }
   return {
     reasons,
-    warnings: () => witnessWarnings(parts),
+    warnings: () => [...witnessWarnings(parts), ...mirrorWarnings(parts)],
     observe: (event) => {
       if (event.kind === 'pushback') lastPushback = parts.now()
     },
@@ -119,6 +123,15 @@ const witnessWarnings = ({ witnessing }: HealthParts): readonly Unready[] => {
   const laggards = witnessing.links.filter(({ state }) => state !== 'cosigning')
   return [{ name: 'unwitnessed', detail: laggards.map(describe).join('; '), help: warnings.unwitnessed }]
 }
+
+const mirrorWarnings = ({ mirrors = [] }: HealthParts): readonly Unready[] =>
+  mirrors
+    .filter(({ state }) => state.error !== undefined)
+    .map(({ name, state }) => ({
+      name: 'unmirrored',
+      detail: `${name} has ${state.size ?? 'nothing'}: ${state.error instanceof Error ? state.error.message : String(state.error)}`,
+      help: warnings.unmirrored,
+    }))
 
 const describe = ({ names, state, detail }: Witnessing['links'][number]): string =>
   `${names.join(', ')} is ${state}: ${detail}`

@@ -4,11 +4,12 @@ import type { LogEvent } from '../log/events.ts'
 import type { LogReader } from '../log/reader.ts'
 import type { Sequencer } from '../log/sequencer.ts'
 import type { Witnessing, WitnessingEvent } from '../log/witnesses/witnessing.ts'
+import type { MirrorPusher } from '../mirror/pusher.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { type Health, unreadiness } from './health.ts'
 import type { Served } from './observe.ts'
 import { addRequests, SECONDS } from './request-metrics.ts'
-import { addWitnessing } from './witnessing-metrics.ts'
+import { addMirrors, addWitnessing } from './witnessing-metrics.ts'
 
 /** What is measured. */
 export interface MetricsParts {
@@ -30,6 +31,8 @@ export interface Metrics {
   observeServed(served: Served): void
   /** Adds what is measured of witnessing; answers who is to be told of its events. */
   observeWitnesses(witnessing: Witnessing): (event: WitnessingEvent) => void
+  /** Adds how far each mirror is. */
+  addMirrors(mirrors: readonly MirrorPusher[]): void
 }
 
 const ENTRIES = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384]
@@ -46,6 +49,7 @@ export const createMetrics = (parts: MetricsParts): Metrics => {
     observe: addLogMetrics(registry),
     observeServed,
     observeWitnesses: (witnessing) => addWitnessing(registry, witnessing),
+    addMirrors: (mirrors) => addMirrors(registry, mirrors),
   }
 }
 

@@ -80,6 +80,28 @@ export const logWitnessing = (logger: Logger): ((event: WitnessingEvent) => void
   }
 }
 
+/** How pushing to mirrors goes: a failure once until it is over, the rest at debug. */
+export const logMirrors = (
+  logger: Logger,
+): ((outcome: {
+  readonly name: string
+  readonly pushed?: { readonly size: number }
+  readonly error?: unknown
+}) => void) => {
+  const failing = new Set<string>()
+  return ({ name, pushed, error }) => {
+    if (error !== undefined) {
+      const line = { mirror: name, ...errorFields(error) }
+      if (failing.has(name)) logger.debug(line, 'a mirror is not up to date')
+      else logger.warn(line, 'a mirror is not up to date')
+      failing.add(name)
+      return
+    }
+    if (failing.delete(name)) logger.info({ mirror: name, size: pushed?.size }, 'the mirror is up to date again')
+    else logger.debug({ mirror: name, size: pushed?.size }, 'mirrored')
+  }
+}
+
 /** For how long an error of the same code is only counted after it was written down, in milliseconds. */
 const QUIET_MS = 1_000
 

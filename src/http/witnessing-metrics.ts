@@ -1,6 +1,7 @@
-/** The witnesses of a log as numbers for Prometheus. */
+/** The witnesses and mirrors of a log as numbers for Prometheus. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Witnessing, WitnessingEvent } from '../log/witnesses/witnessing.ts'
+import type { MirrorPusher } from '../mirror/pusher.ts'
 import { SECONDS } from './request-metrics.ts'
 
 /** Adds what is measured; answers who is to be told of the events. Labels are the names in the policy. */
@@ -46,4 +47,17 @@ export const addWitnessing = (registry: Registry, witnessing: Witnessing): ((eve
     if (event.kind === 'witnessed') seconds.observe(event.milliseconds / 1e3)
     else if (event.kind === 'no quorum') missed.inc()
   }
+}
+
+/** Adds the size that each mirror has cosigned. */
+export const addMirrors = (registry: Registry, mirrors: readonly MirrorPusher[]): void => {
+  new Gauge({
+    name: 'treehead_mirror_size',
+    help: 'entries that each mirror has said it keeps',
+    labelNames: ['mirror'],
+    registers: [registry],
+    collect() {
+      for (const { name, state } of mirrors) this.set({ mirror: name }, state.size ?? 0)
+    },
+  })
 }

@@ -22,6 +22,8 @@ const samples: Readonly<Record<FieldKey, { readonly good: string; readonly bad?:
   ledger: { good: '/var/lib/ledger' },
   origin: { good: 'log.example/one' },
   policy: { good: '/etc/policy.txt' },
+  mirrors: { good: '/etc/mirrors.txt' },
+  mirrorRefreshMs: { good: '700', bad: '99' },
   proceedWithout: { good: 'w1,w2' },
   maxUnwitnessed: { good: '5', bad: '0' },
   witnessIntervalMs: { good: '7', bad: '0' },

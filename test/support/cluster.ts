@@ -144,7 +144,14 @@ export const startCluster = async (
   for (let i = 0; i < count; i++) witnesses.push(await startNode(witnessArgs(i)))
   const startLog = (more: readonly string[] = []): Promise<Node> =>
     startNode({ args: ['serve', '--policy', policy, ...(flags.log ?? []), ...more], folder: logFolder, port: logPort })
-  let log = await startLog()
+  const endAll = async (nodes: readonly Node[]): Promise<void> => {
+    for (const node of nodes) await node.end('SIGKILL')
+    rmSync(home, { recursive: true, force: true })
+  }
+  let log = await startLog().catch(async (error: unknown) => {
+    await endAll(witnesses)
+    throw error
+  })
   return {
     home,
     policy,
@@ -171,9 +178,6 @@ export const startCluster = async (
         body: text,
         headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream', ...headers },
       }),
-    [Symbol.asyncDispose]: async () => {
-      for (const node of [log, ...witnesses]) await node.end('SIGKILL')
-      rmSync(home, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => endAll([log, ...witnesses]),
   }
 }

@@ -8,7 +8,16 @@ import { createHealth } from '../../http/health.ts'
 import { createMetrics } from '../../http/metrics.ts'
 import { docsApp } from '../../http/openapi/docs-page.ts'
 import { operationApp } from '../../http/operation-app.ts'
-import { logEvents, logFailures, logGuard, logRequests, logWitnessing, openLogger } from '../../http/request-log.ts'
+import {
+  type Logger,
+  logEvents,
+  logFailures,
+  logGuard,
+  logMirrors,
+  logRequests,
+  logWitnessing,
+  openLogger,
+} from '../../http/request-log.ts'
 import { serve } from '../../http/serve.node.ts'
 import type { LogEvent } from '../../log/events.ts'
 import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
@@ -83,65 +92,32 @@ const readConfig = async (flags: Readonly<Record<string, unknown>>): Promise<Res
   return resolveConfig({ flags, env: process.env, file: { path, text } })
 }
 
+/** Who is told of what the log does; more join once there is a log to look at. */
+interface Observers {
+  readonly log: ((event: LogEvent) => void)[]
+  readonly witnesses: ((event: WitnessingEvent) => void)[]
+}
+
 const startServing = async (config: Config, address: { host: string; port: number }): Promise<void> => {
   const logger = openLogger(config.logLevel)
-  const observers = [logEvents(logger), failStop]
-  const observe = (event: LogEvent): void => {
-    for (const observer of observers) observer(event)
-  }
-  const witnessObservers: ((event: WitnessingEvent) => void)[] = [logWitnessing(logger)]
+  const observers: Observers = { log: [logEvents(logger), failStop], witnesses: [logWitnessing(logger)] }
   const data = await openData(config, {
     clock: Date.now,
-    observe,
-    observeWitnesses: (event) => {
-      for (const observer of witnessObservers) observer(event)
+    observe: (event) => {
+      for (const observer of observers.log) observer(event)
     },
+    observeWitnesses: (event) => {
+      for (const observer of observers.witnesses) observer(event)
+    },
+    observeMirror: logMirrors(logger),
     guarded: logGuard(logger),
   })
   try {
-    const { log, disk, witnessing } = data
-    const health = createHealth({
-      sequencer: log.sequencer,
-      diskRefusal: () => disk?.refusal(),
-      witnessing,
-      clock: Date.now,
-      now: () => performance.now(),
-      maxPoolEntries: config.maxPoolEntries,
-      stallMs: config.stallMs,
-    })
-    const metrics = createMetrics({
-      reader: log.reader,
-      sequencer: log.sequencer,
-      health,
-      clock: Date.now,
-      freeBytes: () => disk?.freeBytes,
-      version: version(),
-    })
-    observers.push(health.observe, metrics.observe, (event) => {
-      if (event.kind === 'committed') witnessing?.nudge()
-    })
-    if (witnessing !== undefined) witnessObservers.push(metrics.observeWitnesses(witnessing))
-    witnessing?.start()
-    const options: AppendShortcutOptions = {
-      log,
-      writers: config.open ? 'open' : data.tokens,
-      maxBatchEntries: config.maxBatchEntries,
-      maxBatchBytes: config.maxBatchBytes,
-      served: [metrics.observeServed, logRequests(logger)],
-      reach: witnessing && ((size) => witnessing.reach(size, config.witnessWaitMs)),
-      report: logFailures(logger),
-    }
-    const app = createApp({
-      ...options,
-      parts: [
-        ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
-        operationApp({ reader: log.reader, health, metrics }),
-        docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
-      ],
-    })
+    const { app, shortcut, health } = serviceOf(data, config, logger, observers)
     const { maxConnections, headersTimeoutMs, requestTimeoutMs } = config
-    const shortcut = appendShortcut(options)
     const server = await serve(app, { ...address, maxConnections, headersTimeoutMs, requestTimeoutMs, shortcut })
+    data.witnessing?.start()
+    data.mirrors?.start()
     stopOnSignals({
       server,
       beforeStop: health.stop,
@@ -149,12 +125,57 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       logger,
       graceMs: config.stopGraceMs,
     })
-    logger.info({ url: server.url, origin: log.origin, size: log.reader.published.size }, 'listening')
+    logger.info({ url: server.url, origin: data.log.origin, size: data.log.reader.published.size }, 'listening')
     process.stdout.write(formatWelcome(welcomeOf(server.url, config, data)))
   } catch (error) {
     await data[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** The service over an open log, its metrics and its health, which observe it from now on. */
+const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Observers) => {
+  const { log, disk, witnessing, mirrors } = data
+  const health = createHealth({
+    sequencer: log.sequencer,
+    diskRefusal: () => disk?.refusal(),
+    witnessing,
+    mirrors: mirrors?.pushers,
+    clock: Date.now,
+    now: () => performance.now(),
+    maxPoolEntries: config.maxPoolEntries,
+    stallMs: config.stallMs,
+  })
+  const metrics = createMetrics({
+    reader: log.reader,
+    sequencer: log.sequencer,
+    health,
+    clock: Date.now,
+    freeBytes: () => disk?.freeBytes,
+    version: version(),
+  })
+  observers.log.push(health.observe, metrics.observe, (event) => {
+    if (event.kind !== 'committed') return
+    witnessing?.nudge()
+    mirrors?.wake()
+  })
+  metrics.addMirrors(mirrors?.pushers ?? [])
+  if (witnessing !== undefined) observers.witnesses.push(metrics.observeWitnesses(witnessing))
+  const options: AppendShortcutOptions = {
+    log,
+    writers: config.open ? 'open' : data.tokens,
+    maxBatchEntries: config.maxBatchEntries,
+    maxBatchBytes: config.maxBatchBytes,
+    served: [metrics.observeServed, logRequests(logger)],
+    reach: witnessing && ((size) => witnessing.reach(size, config.witnessWaitMs)),
+    report: logFailures(logger),
+  }
+  const parts = [
+    ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
+    operationApp({ reader: log.reader, health, metrics }),
+    docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
+  ]
+  return { app: createApp({ ...options, parts }), shortcut: appendShortcut(options), health }
 }
 
 /** After a failed write the process ends by itself, once those who wait have been answered. */

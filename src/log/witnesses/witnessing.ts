@@ -90,6 +90,11 @@ export class Witnessing {
     return new Witnessing(parts, await loadWitnessed(parts))
   }
 
+  /** The witnesses and the quorum. */
+  get policy(): Policy {
+    return this.#parts.policy
+  }
+
   /** The newest checkpoint that a quorum has cosigned; undefined before the first. */
   get witnessed(): PublishedCheckpoint | undefined {
     return this.#witnessed
