@@ -4,6 +4,7 @@ import { flipKinds, runBitflip } from './bitflip.ts'
 import { runClock } from './clock.ts'
 import { diskKinds, runDiskFull } from './disk-full.ts'
 import { runFiles } from './files.ts'
+import { runExploration, runGossipSim } from './gossip-sim.ts'
 import { runKill } from './kill.ts'
 import { mutant } from './mutants.ts'
 import { runOom } from './oom.ts'
@@ -91,6 +92,11 @@ const suites: Readonly<Record<string, Suite>> = {
     count: 200,
     run: async (stops, seed) => [await runStop({ stops, seed })],
   },
+  'witness-sim': {
+    about: 'schedules of simulated witnesses and logs, and all orders of events for small trees',
+    count: 100_000,
+    run: async (schedules, seed) => [runGossipSim({ schedules, seed }), runExploration(3)],
+  },
 }
 
 const { values, positionals } = parseArgs({
@@ -100,7 +106,7 @@ const { values, positionals } = parseArgs({
 const [name = '', ...kinds] = positionals
 const suite = suites[name]
 if (suite === undefined) {
-  const list = Object.entries(suites).map(([key, { about, count }]) => `  ${key.padEnd(10)} ${about} (${count})`)
+  const list = Object.entries(suites).map(([key, { about, count }]) => `  ${key.padEnd(11)} ${about} (${count})`)
   console.error(`usage: node test/faults/run.mjs SUITE [KIND...] [--count N] [--seed N]\n${list.join('\n')}`)
   process.exitCode = 2
 } else {
