@@ -8,7 +8,7 @@ import { TlogError } from '../primitives/error.ts'
 import type { Policy } from '../tlog/policy.ts'
 import type { WitnessEvent } from '../witness/events.ts'
 import { Witness } from '../witness/witness.ts'
-import { openWitnessDir, type WitnessDir } from '../witness/witness-dir.node.ts'
+import { openWitnessDir, type WitnessDir, type WitnessKeys } from '../witness/witness-dir.node.ts'
 import {
   isSameKey,
   type ListConfig,
@@ -22,6 +22,7 @@ import {
 export interface WitnessConfig extends ListConfig {
   readonly folder: string
   readonly name?: string | undefined
+  readonly keys?: WitnessKeys | undefined
   readonly mark?: string | undefined
   /** URLs of further nodes to gossip with. */
   readonly peer: readonly string[]
@@ -51,7 +52,8 @@ export interface OpenWitness extends AsyncDisposable {
 export const openWitness = async (config: WitnessConfig, observers: WitnessObservers): Promise<OpenWitness> => {
   const lists = await openLists(config, observers)
   if (lists.logs().size === 0) throw new TlogError('usage', 'want --log, --log-list or --policy with at least one log')
-  const dir = await openWitnessDir({ path: config.folder, name: config.name, markPath: config.mark })
+  const { folder, name, keys, mark } = config
+  const dir = await openWitnessDir({ path: folder, name, witnessKeys: keys, markPath: mark })
   try {
     return await wire(config, observers, lists, dir)
   } catch (error) {

@@ -35,8 +35,8 @@ export const isEd25519Key = (publicKey: Uint8Array): boolean => {
   return true
 }
 
-// Only good keys are remembered; a program pins a handful of them.
-const MAX_VETTED = 1024
+// Only good keys are remembered: a handful in most programs, those of all its logs in a witness.
+const MAX_VETTED = 65_536
 const vetted = new Set<string>()
 
 const isPrimeOrder = (publicKey: Uint8Array): boolean => {

@@ -22,7 +22,7 @@ export type CosignerKind = 'witness' | 'mirror'
 export const witnessFiles = {
   /** Cosigns with Ed25519, type 0x04. */
   ed25519: 'ed25519.key',
-  /** Cosigns with ML-DSA-44, type 0x06. */
+  /** Cosigns with ML-DSA-44, type 0x06; absent where only Ed25519 was wanted. */
   mldsa44: 'mldsa44.key',
   database: 'db',
   /** How many commits the database must have; better on another volume. */
@@ -42,7 +42,13 @@ export const isWitnessDir = async (path: string): Promise<boolean> => {
   return names.includes(formatFile('witness')) || names.includes(formatFile('mirror'))
 }
 
-/** Both verifier keys, one a line. */
+/** Which keys a witness has. An ML-DSA-44 cosignature takes many times as long as one of Ed25519. */
+export type WitnessKeys = (typeof witnessKeys)[number]
+
+/** All of them; the first is the default. */
+export const witnessKeys = ['both', 'ed25519'] as const
+
+/** The verifier keys, one a line. */
 const vkeysFile = (kind: CosignerKind): string => `${kind}.vkeys`
 
 /** An open data folder. */
@@ -60,22 +66,27 @@ export interface WitnessDirOptions {
   readonly kind?: CosignerKind | undefined
   /** The name of a new one. Default: `treehead.local/` and eight random hex digits. */
   readonly name?: string | undefined
+  /** The keys of a new one. Default: both. */
+  readonly witnessKeys?: WitnessKeys | undefined
   /** Where the mark is, if not in the folder. */
   readonly markPath?: string | undefined
 }
 
 /**
  * Opens a folder, or makes it when it is absent or empty. Rejects with `refused`, in a sentence that says what helps, for
- * a folder that is something else, a key that others can read and a name that differs, and for a database that
+ * a folder that is something else, a key that others can read, and a name or keys that differ, and for a database that
  * is an older copy; and with `conflict` while another process has it.
  */
 export const openWitnessDir = async (options: WitnessDirOptions): Promise<WitnessDir> => {
   const { path, name, markPath, kind = 'witness' } = options
   const mark = markPath ?? join(path, witnessFiles.mark)
   const names: readonly string[] = await readdir(path).catch(() => [])
-  if (!names.includes(formatFile(kind))) await create({ path, kind, name }, names, mark)
-  await checkFormat(path, kind)
-  const keys = [await readKey(path, witnessFiles.ed25519), await readKey(path, witnessFiles.mldsa44)]
+  if (!names.includes(formatFile(kind))) await create(options, names, mark)
+  const has = await readFormat(path, kind)
+  if (options.witnessKeys !== undefined && options.witnessKeys !== has)
+    throw new TlogError('refused', `the keys in ${path} are ${has}, not ${options.witnessKeys}`)
+  const keys = [await readKey(path, witnessFiles.ed25519)]
+  if (has === 'both') keys.push(await readKey(path, witnessFiles.mldsa44))
   const other = keys.find((key) => name !== undefined && key.name !== name)
   if (other !== undefined) throw new TlogError('refused', `the ${kind} in ${path} is ${other.name}, not ${name}`)
   const storage = await openStorage(`level:${join(path, witnessFiles.database)}`)
@@ -102,7 +113,7 @@ export const openWitnessDir = async (options: WitnessDirOptions): Promise<Witnes
 const STAGING = 'first-start'
 
 const create = async (
-  { path, kind = 'witness', name }: WitnessDirOptions,
+  { path, kind = 'witness', name, witnessKeys: wanted = 'both' }: WitnessDirOptions,
   names: readonly string[],
   mark: string,
 ): Promise<void> => {
@@ -116,18 +127,22 @@ const create = async (
   await mkdir(staging, { recursive: true, mode: 0o700 })
   const cosigner = name ?? `treehead.local/${encodeHex(randomBytes(4))}`
   const ed25519 = signerKey(cosigner, COSIGNATURE_V1, randomBytes(32))
-  const mldsa44 = signerKey(cosigner, SUBTREE_V1, randomBytes(32))
+  const keys = wanted === 'both' ? [ed25519, signerKey(cosigner, SUBTREE_V1, randomBytes(32))] : [ed25519]
   const file = (key: keyof typeof witnessFiles): string => join(staging, witnessFiles[key])
   const format = formatFile(kind)
-  await writeNewFile(file('ed25519'), `${formatSignerKey(ed25519)}\n`, 0o600)
-  await writeNewFile(file('mldsa44'), `${formatSignerKey(mldsa44)}\n`, 0o600)
-  await writeNewFile(join(staging, vkeysFile(kind)), `${[ed25519, mldsa44].map(formatVerifierKey).join('\n')}\n`, 0o644)
+  for (const key of keys)
+    await writeNewFile(file(key === ed25519 ? 'ed25519' : 'mldsa44'), `${formatSignerKey(key)}\n`, 0o600)
+  await writeNewFile(join(staging, vkeysFile(kind)), `${keys.map(formatVerifierKey).join('\n')}\n`, 0o644)
   const storage = await openStorage(`level:${file('database')}`, { create: true })
   await storage[Symbol.asyncDispose]()
   if (mark === join(path, witnessFiles.mark)) await makeMark(file('mark'))
   // One of an earlier first start that was cut off, or of a witness whose folder is gone: nobody can tell.
   else await makeMark(mark)
-  await writeNewFile(join(staging, format), `${JSON.stringify({ format: FORMAT, name: cosigner })}\n`, 0o644)
+  await writeNewFile(
+    join(staging, format),
+    `${JSON.stringify({ format: FORMAT, name: cosigner, keys: wanted })}\n`,
+    0o644,
+  )
   const made = (await readdir(staging)).filter((one) => one !== format)
   for (const one of [...made, format]) await rename(join(staging, one), join(path, one))
   await rm(staging, { recursive: true, force: true })
@@ -139,7 +154,8 @@ const makeMark = async (path: string): Promise<void> => {
   await slots[Symbol.asyncDispose]()
 }
 
-const checkFormat = async (path: string, kind: CosignerKind): Promise<void> => {
+/** The keys that the folder was made with. */
+const readFormat = async (path: string, kind: CosignerKind): Promise<WitnessKeys> => {
   const text = await readFile(join(path, formatFile(kind)), 'utf8')
   const format = /"format":\s*([0-9]+)/.exec(text)?.[1]
   if (format !== String(FORMAT))
@@ -147,6 +163,8 @@ const checkFormat = async (path: string, kind: CosignerKind): Promise<void> => {
       'refused',
       `want format ${FORMAT} in ${path}, got ${format ?? 'none'}: use the version that made it`,
     )
+  const name = /"keys":\s*"([a-z0-9]+)"/.exec(text)?.[1]
+  return witnessKeys.find((one) => one === name) ?? 'both'
 }
 
 const readKey = async (path: string, name: string): Promise<SignerKey> => {

@@ -17,6 +17,7 @@ import { witnessApp } from '../../http/witness-app.ts'
 import { createWitnessMetrics, type WitnessMetrics } from '../../http/witness-metrics.ts'
 import { formatVerifierKey } from '../../note/key.ts'
 import { TlogError } from '../../primitives/error.ts'
+import { witnessKeys } from '../../witness/witness-dir.node.ts'
 import { dataFolder } from '../flags.ts'
 import { teach } from '../lesson.ts'
 import { failStop, stopOnSignals } from '../lifetime.ts'
@@ -50,6 +51,12 @@ export const witnessCommand = (): Command =>
     .addOption(new Option('--data <url>', 'where the witness is kept').default('level:./treehead-witness'))
     .addOption(new Option('--listen <host:port>', 'where to listen').default('127.0.0.1:6963'))
     .option('--name <name>', 'the name of a new witness (default: treehead.local/ and eight random hex digits)')
+    .addOption(
+      new Option(
+        '--keys <which>',
+        'the keys of a new witness (default: both); ML-DSA-44 costs many times as much as Ed25519',
+      ).choices(witnessKeys),
+    )
     .option('--mark <file>', 'where the high-water mark is, ideally on another volume (default: in the data folder)')
     .option('--log <vkey...>', 'the public key of a log', collect, [])
     .option('--log-list <file...>', 'a list of logs: logs/v0 of the witness network, or a policy', collect, [])
