@@ -46,9 +46,16 @@ export interface MirrorLimits {
   readonly maxUploadBytes: number
   /** How long one package may take to arrive, in milliseconds. Default 60,000. */
   readonly packageMs: number
+  /** How long an upload may take; what came by then is kept, and the client goes on with another. Default 540,000. */
+  readonly uploadMs: number
 }
 
-const defaultLimits: MirrorLimits = { maxUploads: 128, maxUploadBytes: 256 * 2 ** 20, packageMs: 60_000 }
+const defaultLimits: MirrorLimits = {
+  maxUploads: 128,
+  maxUploadBytes: 256 * 2 ** 20,
+  packageMs: 60_000,
+  uploadMs: 540_000,
+}
 
 /** A mirror. Any number of requests may be under way, also of one log. */
 export class Mirror {
@@ -141,7 +148,8 @@ export class Mirror {
   async addEntries(body: BodySource): Promise<AddEntriesAnswer> {
     if (this.#uploads >= this.#limits.maxUploads) throw new TlogError('pushback', 'too many uploads at once')
     this.#uploads++
-    const reader = new PackageReader({ body, budget: this.#budget, pieceMs: this.#limits.packageMs })
+    const { packageMs: pieceMs, uploadMs: wholeMs } = this.#limits
+    const reader = new PackageReader({ body, budget: this.#budget, pieceMs, wholeMs, now: this.#parts.now })
     try {
       return await this.#addEntries(reader)
     } finally {

@@ -1,4 +1,5 @@
 /** Reads an upload piece by piece as it arrives, within a bound on the bytes that all uploads hold together. */
+import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { Taken } from '../tlog/protocol/add-entries.ts'
 
@@ -38,11 +39,16 @@ export interface PackageReaderOptions {
   readonly budget: ByteBudget
   /** How long one piece may take to arrive, in milliseconds. */
   readonly pieceMs: number
+  /** How long the whole body may take, in milliseconds. */
+  readonly wholeMs: number
+  /** Monotonic clock in milliseconds. */
+  readonly now: Clock
 }
 
 /** The reader of one body. What it hands out are views of memory that is not written to again. */
 export class PackageReader {
   readonly #options: PackageReaderOptions
+  readonly #end: number
   #bytes = new Uint8Array(0)
   #length = 0
   #taken = 0
@@ -50,6 +56,7 @@ export class PackageReader {
 
   constructor(options: PackageReaderOptions) {
     this.#options = options
+    this.#end = options.now() + options.wholeMs
   }
 
   /**
@@ -57,7 +64,8 @@ export class PackageReader {
    * Rejects as `take` does, and with `pushback` when there is no room for it.
    */
   async take<T>(take: (bytes: Uint8Array) => Taken<T>): Promise<T | undefined> {
-    const deadline = new Deadline(this.#options.pieceMs)
+    const { pieceMs, now } = this.#options
+    const deadline = new Deadline(Math.max(0, Math.min(pieceMs, this.#end - now())))
     try {
       for (;;) {
         const taken = take(this.#bytes.subarray(0, this.#length))

@@ -344,6 +344,23 @@ describe('add-entries', () => {
     expect((await addEntries(mirror, await bodyOf(log, { start: 600, end: 600 }))).status).toBe(409)
   })
 
+  it('[MIRROR-12] an upload that goes on for too long is answered 202 with what came by then', async () => {
+    const { log, mirror } = await pendingAt(900, { limits: { uploadMs: 400 } })
+    const pieces = await piecesOf(log, { start: 0, end: 900 })
+    const headers = { 'content-type': 'application/octet-stream' }
+    const asking = request(`${mirror.url}/add-entries`, { method: 'POST', headers })
+    asking.on('error', () => {})
+    const answered = once(asking, 'response')
+    for (const piece of pieces.slice(0, 3)) {
+      asking.write(piece)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const [response] = (await answered) as [{ statusCode: number; resume(): void }]
+    expect(response.statusCode).toBe(202)
+    asking.destroy()
+    expectInfo(await addEntries(mirror, await bodyOf(log, { start: 900, end: 900 })), 409, 900, 512)
+  })
+
   it('[MIRROR-15] a log that is known to have signed two histories is cosigned no more: 422', async () => {
     const against = new Map<string, string>()
     const { log, mirror } = await pendingAt(10, { against })

@@ -30,8 +30,8 @@ interface MirrorFlags extends Omit<MirrorConfig, 'folder'> {
   readonly logLevel: LogLevel
 }
 
-/** An upload may stream for as long as a log of any size takes; each of its packages has a limit of its own. */
-const REQUEST_MS = 3_600_000
+/** Longer than an upload may take before the mirror answers by itself that it goes on with another. */
+const REQUEST_MS = 600_000
 
 /** The command. */
 export const mirrorCommand = (): Command =>
