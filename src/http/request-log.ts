@@ -51,6 +51,8 @@ export const logEvents =
         errorFields(event.error),
         'the log could not be read whole: new entries take longer; run treehead fsck',
       )
+    else if (kind === 'repaired')
+      logger.warn(errorFields(event.error), 'the database was repaired, and every entry of it is what was signed')
     else if (kind === 'reindexed') logger.info(event, 'the index of leaf hashes was completed')
     else if (kind === 'committed') logger.debug(event, 'commit')
   }

@@ -15,6 +15,8 @@ export type LogEvent =
   | { readonly kind: 'pushback'; readonly pooled: number }
   | { readonly kind: 'refused'; readonly reason: RefusalReason }
   | { readonly kind: 'poisoned'; readonly error: unknown }
+  /** LevelDB's own manifest was damaged; a new one was made, and every entry was checked against the signed head. */
+  | { readonly kind: 'repaired'; readonly error: unknown }
   | { readonly kind: 'reindexed'; readonly from: number; readonly to: number }
   /** The filter of leaf hashes could not be filled, so every leaf is looked up in the database. */
   | { readonly kind: 'unfiltered'; readonly error: unknown }

@@ -20,6 +20,8 @@ export interface GateParts {
   readonly clock: Clock
   readonly source: TileSource
   readonly cache: TileCache
+  /** True to look at every entry, and not only at the newest: for a database that was repaired. */
+  readonly thorough?: boolean | undefined
 }
 
 /** What a log goes on from. */

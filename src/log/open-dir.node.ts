@@ -3,6 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { isTlogError } from '../primitives/error.ts'
 import { openStorage } from '../storage/backends.ts'
 import { dropFolder, linkFolder, renameDurably } from '../storage/files.node.ts'
+import { isRepairable, repairLevel } from '../storage/level-repair.node.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type DataDir, openDataDir } from './data-dir.node.ts'
 import { filterFile } from './filter-file.node.ts'
@@ -65,9 +66,29 @@ const rescue = async (
   await rename(dir.database, refused)
   await renameDurably(aside, dir.database)
   await linkFolder(dir.database, aside)
-  return openDatabase(dir, options).catch(() => {
+  return openDatabase(dir, options).catch((error: unknown) => openRepaired(dir, options, refusal, error))
+}
+
+/**
+ * The last try, for a manifest that names tables which a power cut took away: LevelDB makes a new one, and then every entry,
+ * tile and index row is compared with the signed head and the ledger, as whatever is found has to be all there was.
+ */
+const openRepaired = async (
+  dir: DataDir,
+  options: Omit<OpenDirOptions, 'path'>,
+  refusal: RefusedError,
+  error: unknown,
+): Promise<OpenDir> => {
+  const cause = error instanceof RefusedError ? error.cause : undefined
+  if (!isRepairable(cause)) throw refusal
+  try {
+    await repairLevel(dir.database)
+    const opened = await openDatabase(dir, { ...options, thorough: true })
+    options.observe?.({ kind: 'repaired', error: cause })
+    return opened
+  } catch {
     throw refusal
-  })
+  }
 }
 
 const openDatabase = async (dir: DataDir, options: Omit<OpenDirOptions, 'path'>): Promise<OpenDir> => {

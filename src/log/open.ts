@@ -33,6 +33,8 @@ export interface LogOptions {
   readonly admit?: (() => RefusedError | undefined) | undefined
   /** Verified tiles that may stay in memory, 16 KiB each with their inner nodes. Default 2,048. */
   readonly cachedTiles?: number
+  /** Look at every entry, tile and index row before the log is opened, and not only at the newest. Default false. */
+  readonly thorough?: boolean
   /** Where the filter of leaf hashes is kept from one start to the next. Default: nowhere, it is made anew. */
   readonly filterKeeper?: FilterKeeper
 }
@@ -65,14 +67,14 @@ export const createLog = async ({ store, ledger, key, clock }: LogOptions): Prom
 
 /** Opens a log that is there. Rejects with RefusedError, which says what helps. */
 export const openLog = async (options: LogOptions): Promise<Log> => {
-  const { store, ledger, key, clock, allowDuplicates = false, observe = () => {} } = options
+  const { store, ledger, key, clock, allowDuplicates = false, observe = () => {}, thorough } = options
   const parts = { store, source: tilesOf(store), cache: lruTileCache(options.cachedTiles), key, clock }
-  const { state, tree, record, ...recovered } = await passGate({ ...parts, ledger })
+  const { state, tree, record, ...recovered } = await passGate({ ...parts, ledger, thorough })
   const { version, head } = await signedByAll(recovered, tree, options)
   const publisher = new Publisher(ledger, record)
   // A crash may have come between the commit and the ledger: then the head was never released, and is now.
   const published = await publisher.publish(head, tree)
-  const indexed = allowDuplicates ? version : await completeLeafIndex({ store, tree, head, version, observe })
+  const indexed = allowDuplicates ? version : await completeLeafIndex({ store, tree, head, version, observe, thorough })
   const { filterKeeper: keeper } = options
   const knownLeaves = allowDuplicates ? undefined : await KnownLeaves.open({ tree, observe, keeper })
   const sequencer = new Sequencer(

@@ -16,11 +16,14 @@ export interface Reindexing {
   readonly head: SignedHead
   readonly version: Version
   readonly observe: Observe
+  /** True to look for every row, wherever the index says that it ends: for a database that was repaired. */
+  readonly thorough?: boolean | undefined
 }
 
 /** Adds the missing rows, a tile of leaves for each commit, so that it can be interrupted. Resolves to the newest version. */
-export const completeLeafIndex = async ({ store, tree, head, version, observe }: Reindexing): Promise<Version> => {
-  const from = await readPosition(store)
+export const completeLeafIndex = async (work: Reindexing): Promise<Version> => {
+  const { store, tree, head, version, observe, thorough = false } = work
+  const from = thorough ? 0 : await readPosition(store)
   const step = { head: formatHead(head), firstIndex: tree.size, entries: [], fullTiles: new Map() }
   let newest = version
   for (let size = from; size < tree.size; ) {

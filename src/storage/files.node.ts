@@ -32,13 +32,15 @@ export const renameDurably = async (from: string, to: string): Promise<void> => 
 
 /**
  * Makes `copy` a folder of hard links to the files of `folder`: an instant copy of files that are only ever appended to
- * or replaced. It gets its name last, so a copy that is there is whole.
+ * or replaced. Folders in it are left out. It gets its name last, so a copy that is there is whole.
  */
 export const linkFolder = async (folder: string, copy: string): Promise<void> => {
   const unfinished = `${copy}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
   await mkdir(unfinished)
-  for (const name of await readdir(folder)) await link(join(folder, name), join(unfinished, name))
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isFile()) await link(join(folder, entry.name), join(unfinished, entry.name))
+  }
   await syncFolder(unfinished)
   await renameDurably(unfinished, copy)
 }

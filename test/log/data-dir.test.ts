@@ -194,3 +194,59 @@ describe('[GATE-2] an older copy of the database', () => {
     expect(opened.log.reader.published.size).toBe(5)
   })
 })
+
+describe('[GATE-5] a manifest that names a table which a power cut took away', () => {
+  /**
+   * LevelDB moves its log file into a table when it opens. Here the new manifest reached the disk and the name of the table
+   * did not, nor did the removal of the log file: nothing is lost, but LevelDB does not open.
+   */
+  const tornOpen = async (damage: (database: string, older: string) => void): Promise<string> => {
+    const path = await make()
+    {
+      await using opened = await open(path)
+      await opened.log.sequencer.append(entries(700))
+    }
+    const database = join(path, dataFiles.database)
+    const older = `${database}-older`
+    cpSync(database, older, { recursive: true })
+    {
+      await using opened = await open(path)
+      expect(opened.log.reader.published.size).toBe(700)
+    }
+    damage(database, older)
+    rmSync(older, { recursive: true })
+    return path
+  }
+  const tablesIn = (folder: string): readonly string[] => readdirSync(folder).filter((name) => name.endsWith('.ldb'))
+  const dropNewTables = (database: string, older: string): void => {
+    const before = tablesIn(older)
+    const lost = tablesIn(database).filter((name) => !before.includes(name))
+    expect(lost.length).toBeGreaterThan(0)
+    for (const name of lost) rmSync(join(database, name))
+  }
+
+  it('is made anew, every entry is compared with the signed head, and the log goes on', async () => {
+    const path = await tornOpen((database, older) => {
+      dropNewTables(database, older)
+      for (const name of readdirSync(older).filter((one) => one.endsWith('.log')))
+        cpSync(join(older, name), join(database, name))
+    })
+    const events: string[] = []
+    {
+      await using opened = await openLogDir({ path, clock: Date.now, observe: ({ kind }) => void events.push(kind) })
+      expect(opened.log.reader.published.size).toBe(700)
+      const { indices } = await opened.log.sequencer.append([...entries(3), entry('after the repair')])
+      expect(indices).toEqual([0, 1, 2, 700])
+    }
+    expect(events).toContain('repaired')
+    await using again = await open(path)
+    expect(again.log.reader.published.size).toBe(701)
+  })
+
+  it('is refused as it was when something is lost indeed, and the database is left as it was', async () => {
+    const path = await tornOpen(dropNewTables)
+    const before = readdirSync(join(path, dataFiles.database)).filter((name) => /ldb|MANIFEST/.test(name))
+    expect(await refusal(open(path))).toBe('tree_damaged')
+    expect(readdirSync(`${join(path, dataFiles.database)}.aside`)).toEqual(expect.arrayContaining(before))
+  })
+})
