@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
 import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey, signerKey } from '../note/key.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { openStorage } from '../storage/backends.ts'
@@ -24,6 +25,9 @@ export const witnessFiles = {
   ed25519: 'ed25519.key',
   /** Cosigns with ML-DSA-44, type 0x06; absent where only Ed25519 was wanted. */
   mldsa44: 'mldsa44.key',
+  /** Need not be there: keys that cosign beside those above while others go over to them (spec/key-rotation.md). */
+  ed25519Next: 'ed25519.next.key',
+  mldsa44Next: 'mldsa44.next.key',
   database: 'db',
   /** How many commits the database must have; better on another volume. */
   mark: 'mark',
@@ -87,6 +91,7 @@ export const openWitnessDir = async (options: WitnessDirOptions): Promise<Witnes
     throw new TlogError('refused', `the keys in ${path} are ${has}, not ${options.witnessKeys}`)
   const keys = [await readKey(path, witnessFiles.ed25519)]
   if (has === 'both') keys.push(await readKey(path, witnessFiles.mldsa44))
+  for (const next of await readNextKeys(path, keys)) keys.push(next)
   const other = keys.find((key) => name !== undefined && key.name !== name)
   if (other !== undefined) throw new TlogError('refused', `the ${kind} in ${path} is ${other.name}, not ${name}`)
   const storage = await openStorage(`level:${join(path, witnessFiles.database)}`)
@@ -165,6 +170,21 @@ const readFormat = async (path: string, kind: CosignerKind): Promise<WitnessKeys
     )
   const name = /"keys":\s*"([a-z0-9]+)"/.exec(text)?.[1]
   return witnessKeys.find((one) => one === name) ?? 'both'
+}
+
+/** The second keys, where there are any: of the name and of one of the types that the folder has, and new. */
+const readNextKeys = async (path: string, keys: readonly SignerKey[]): Promise<readonly SignerKey[]> => {
+  const names: readonly string[] = await readdir(path)
+  const found: SignerKey[] = []
+  for (const name of [witnessFiles.ed25519Next, witnessFiles.mldsa44Next]) {
+    if (!names.includes(name)) continue
+    const next = await readKey(path, name)
+    const before = keys.find(({ algorithm }) => algorithm === next.algorithm)
+    if (before?.name !== next.name || equalBytes(before.publicKey, next.publicKey))
+      throw new TlogError('refused', `${join(path, name)} is no second key: want a new one of the same type and name`)
+    found.push(next)
+  }
+  return found
 }
 
 const readKey = async (path: string, name: string): Promise<SignerKey> => {

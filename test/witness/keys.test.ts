@@ -1,9 +1,14 @@
 /** The keys of a witness: both algorithms or Ed25519 alone, chosen once, and never fewer than were chosen. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { COSIGNATURE_V1, ED25519 } from '../../src/note/algorithm.ts'
+import { formatSignerKey, signerKey } from '../../src/note/key.ts'
+import { formatNote, openNote, parseNote } from '../../src/note/note.ts'
+import { Cosigners } from '../../src/witness/cosigners.ts'
 import { openWitnessDir, type WitnessKeys } from '../../src/witness/witness-dir.node.ts'
+import { signedLog } from '../support/signed-log.ts'
 
 const keysOf = async (path: string, witnessKeys?: WitnessKeys): Promise<readonly number[]> => {
   await using dir = await openWitnessDir({ path, witnessKeys })
@@ -31,5 +36,48 @@ describe('the folder of a witness', () => {
     } finally {
       rmSync(home, { recursive: true, force: true })
     }
+  })
+})
+
+describe('[KEY-7] a second key in the folder', () => {
+  const inFolder = async (
+    next: { readonly name: string; readonly algorithm: number; readonly mode?: number } | 'the first one',
+  ): Promise<readonly string[]> => {
+    const home = mkdtempSync(join(tmpdir(), 'treehead-keys-'))
+    const path = join(home, 'w')
+    try {
+      {
+        await using made = await openWitnessDir({ path, name: 'w.example' })
+        expect(made.keys).toHaveLength(2)
+      }
+      const file = join(path, 'ed25519.next.key')
+      const text =
+        next === 'the first one'
+          ? readFileSync(join(path, 'ed25519.key'), 'utf8')
+          : formatSignerKey(signerKey(next.name, next.algorithm, new Uint8Array(32).fill(9)))
+      writeFileSync(file, text, { mode: next === 'the first one' ? 0o600 : (next.mode ?? 0o600) })
+      await using dir = await openWitnessDir({ path })
+      const cosigners = new Cosigners(dir.keys, () => 1_700_000_000_000)
+      const log = signedLog()
+      const text5 = parseNote(log.checkpoint(5)).text
+      const signatures = cosigners.sign(text5, 1_700_000_000)
+      const note = formatNote({ text: text5, signatures })
+      return openNote(note, cosigners.verifiers).verified.map(({ name }) => name)
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  }
+
+  it('cosigns beside the first', async () => {
+    expect(await inFolder({ name: 'w.example', algorithm: COSIGNATURE_V1 })).toEqual(Array(3).fill('w.example'))
+  })
+
+  it.each([
+    ['of another name', { name: 'x.example', algorithm: COSIGNATURE_V1 }],
+    ['of another type', { name: 'w.example', algorithm: ED25519 }],
+    ['that others can read', { name: 'w.example', algorithm: COSIGNATURE_V1, mode: 0o644 }],
+    ['that is the first one', 'the first one'],
+  ] as const)('%s is refused', async (_, next) => {
+    await expect(inFolder(next)).rejects.toMatchObject({ code: 'refused' })
   })
 })
