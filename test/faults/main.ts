@@ -8,6 +8,7 @@ import { runExploration, runGossipSim } from './gossip-sim.ts'
 import { runKill } from './kill.ts'
 import { mutant } from './mutants.ts'
 import { runOom } from './oom.ts'
+import { runPartition } from './partition.ts'
 import { runPower } from './power.ts'
 import { formatReport, type Report } from './report.ts'
 import { rollbackKinds, runRollback } from './rollback.ts'
@@ -91,6 +92,11 @@ const suites: Readonly<Record<string, Suite>> = {
     about: 'SIGTERM under load',
     count: 200,
     run: async (stops, seed) => [await runStop({ stops, seed })],
+  },
+  partition: {
+    about: 'partitions, kills and pauses of a log and five witnesses, for so many seconds',
+    count: 600,
+    run: async (seconds, seed) => [await runPartition({ seconds, seed })],
   },
   'witness-sim': {
     about: 'schedules of simulated witnesses and logs, and all orders of events for small trees',
