@@ -69,6 +69,7 @@ const wire = async (
   const evidence = await EvidenceStore.open({
     store: dir.storage.keyValue('evidence'),
     isKnown: (key) => [...witnesses, ...dir.keys, ...keysOfLogs()].some((known) => isSameKey(known, key)),
+    own: dir.keys,
     acknowledged: acknowledged.value,
     observe: ({ id, proven }) => observers.evidence(id, proven.origin),
   })

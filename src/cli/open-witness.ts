@@ -80,6 +80,7 @@ const wire = async (
   const evidence = await EvidenceStore.open({
     store: dir.storage.keyValue('evidence'),
     isKnown,
+    own: dir.keys,
     acknowledged: acknowledged.value,
     observe: (kept) => {
       late.exchange?.accuse(kept)

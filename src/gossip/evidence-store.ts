@@ -28,6 +28,8 @@ export interface EvidenceStoreOptions {
   readonly store: KeyValueStore
   /** True for keys whose misdeeds are of interest: of the logs and witnesses that are known. */
   readonly isKnown: (key: VerifierKey) => boolean
+  /** The node's own keys: what is held against one of them binds the node itself. Default: none. */
+  readonly own?: readonly VerifierKey[] | undefined
   /** The ids that an operator has acknowledged; asked anew each time. */
   readonly acknowledged: () => ReadonlySet<string>
   /** Told of new evidence once it is kept. */
@@ -73,9 +75,18 @@ export class EvidenceStore {
       .map(({ id }) => id)
   }
 
-  /** The id of evidence against the key of this log that nobody has acknowledged. */
+  /**
+   * The id of evidence that nobody has acknowledged, against the key of this log, or against this node about this log: then
+   * it has forgotten what it stated.
+   */
   against(origin: string): string | undefined {
-    return this.list().find((kept) => isOfLog(kept, origin) && !this.#isAcknowledged(kept))?.id
+    const binding = (kept: KeptEvidence): boolean => isOfLog(kept, origin) || this.#isOwn(kept, origin)
+    return this.list().find((kept) => binding(kept) && !this.#isAcknowledged(kept))?.id
+  }
+
+  #isOwn({ proven, evidence }: KeptEvidence, origin: string): boolean {
+    const { own = [] } = this.#options
+    return proven.origin === origin && own.some((key) => formatVerifierKey(key) === formatVerifierKey(evidence.accused))
   }
 
   /** `take` for evidence that was found here. */

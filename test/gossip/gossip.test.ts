@@ -190,6 +190,23 @@ describe('gossip', () => {
     expect(judge.evidence.against(log.origin)).toBeUndefined()
   })
 
+  it('[GOSSIP-6] a witness that hears of its own rollback cosigns that log no more, and others go on', async () => {
+    const other = signedLog('log.example/other', 2)
+    const vkeys = [log.vkey, other.vkey]
+    const before = await memoryWitness({ vkeys, name: 'w.example', seed: 30 })
+    const restored = await memoryWitness({ vkeys, name: 'w.example', seed: 30 })
+    await before.post('/add-checkpoint', log.request(0, 9))
+    restored.setTime(1_700_000_060_000)
+    await restored.post('/add-checkpoint', log.request(0, 7))
+    const own = await restored.witness.latestOf(log.origin)
+    await restored.gossip.hear(own ?? new Uint8Array(0), 'this witness')
+    await restored.gossip.hear((await before.witness.latestOf(log.origin)) ?? new Uint8Array(0), 'peer')
+    expect((await restored.post('/add-checkpoint', log.request(7, 8))).status).toBe(422)
+    expect((await restored.post('/add-checkpoint', other.request(0, 1))).status).toBe(200)
+    for (const { id } of restored.evidence.list()) restored.acknowledge(id)
+    expect((await restored.post('/add-checkpoint', log.request(7, 8))).status).toBe(200)
+  })
+
   it('[GOSSIP-7] evidence reaches every node of a chain of peers, and one that was down gets it later', async () => {
     const made = []
     for (let i = 0; i < 4; i++)

@@ -78,6 +78,7 @@ export const memoryWitness = async (options: MemoryWitnessOptions): Promise<Memo
   const evidence = await EvidenceStore.open({
     store: storage.keyValue('evidence'),
     isKnown: () => true,
+    own: keys,
     acknowledged: () => acknowledged,
     observe: (kept) => void found.push(kept),
   })
