@@ -1,5 +1,6 @@
 /** What a load consists of: requests that are made in place, and what their answers must be. */
 import { RandomEntries } from './entries.ts'
+import { type LogSet, Updates } from './heads.ts'
 
 /** A kind of request. The token may append; reads need none. */
 export type RequestKind =
@@ -13,18 +14,24 @@ export type RequestKind =
     }
   /** Each request takes one of the paths at random; all are answered with `bytes` bytes, where that is given. */
   | { readonly kind: 'get'; readonly paths: readonly string[]; readonly bytes?: number }
+  /** Lets logs grow in turn, which were cosigned `rounds` times before; an answer has so many cosignatures. */
+  | { readonly kind: 'add-checkpoint'; readonly logs: LogSet; readonly rounds: number; readonly cosignatures: number }
 
 /** The requests of one connection. */
 export interface Requests {
   /** The next request. Its bytes are used again for the one after, so it must have been answered before. */
   next(): Uint8Array
-  /** Throws unless the answer is that of an acknowledged append, or of a read that found what it asked for. */
+  /** Throws unless the answer is that of an acknowledged append, a read that found what it asked for, or a cosignature. */
   check(status: number, body: Buffer): void
 }
 
 /** Makes the requests of each connection; entries differ among all of them. */
 export const requestMaker = (kind: RequestKind): (() => Requests) => {
   if (kind.kind === 'get') return () => gets(kind)
+  if (kind.kind === 'add-checkpoint') {
+    const updates = new Updates(kind.logs, kind.rounds)
+    return () => addCheckpoints(kind, updates)
+  }
   const entries = new RandomEntries(kind.entryBytes)
   return () => (kind.kind === 'add' ? adds(kind, entries) : batches(kind, entries))
 }
@@ -91,6 +98,23 @@ const gets = ({ paths, bytes }: Of<'get'>): Requests => {
       want(status, body)
       if (body.length === 0 || (bytes !== undefined && body.length !== bytes))
         throw new Error(`want ${bytes ?? 'some'} bytes, got ${body.length}`)
+    },
+  }
+}
+
+const addCheckpoints = ({ cosignatures }: Of<'add-checkpoint'>, updates: Updates): Requests => {
+  let done = (): void => {}
+  return {
+    next: () => {
+      const { body, cosigned } = updates.next()
+      done = cosigned
+      return Buffer.concat([head('POST', '/add-checkpoint', [`Content-Length: ${body.length}`]), body])
+    },
+    check: (status, body) => {
+      want(status, body)
+      const lines = body.toString('latin1').split('\n').length - 1
+      if (lines !== cosignatures) throw new Error(`want ${cosignatures} cosignatures, got ${lines}`)
+      done()
     },
   }
 }
