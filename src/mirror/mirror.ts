@@ -42,7 +42,7 @@ export interface MirrorParts {
 export interface MirrorLimits {
   /** Uploads at once; further ones are pushed back. Default 128. */
   readonly maxUploads: number
-  /** Bytes of uploads in memory, all together. Default 256 MiB; at least 17 MiB, which the largest package has. */
+  /** Bytes of uploads in memory, all together. Default 128 MiB; at least 17 MiB, which the largest package has. */
   readonly maxUploadBytes: number
   /** How long one package may take to arrive, in milliseconds. Default 60,000. */
   readonly packageMs: number
@@ -52,7 +52,7 @@ export interface MirrorLimits {
 
 const defaultLimits: MirrorLimits = {
   maxUploads: 128,
-  maxUploadBytes: 256 * 2 ** 20,
+  maxUploadBytes: 128 * 2 ** 20,
   packageMs: 60_000,
   uploadMs: 540_000,
 }

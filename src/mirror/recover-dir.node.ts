@@ -61,11 +61,12 @@ const prepare = async ({ path, origin }: RecoverDirOptions, staging: string): Pr
     throw new TlogError('refused', `${path} is not empty: a log is recovered into a new folder, and never over another`)
   await mkdir(staging, { recursive: true, mode: 0o700 })
   await chmod(path, 0o700)
-  const mark = `${JSON.stringify({ origin })}\n`
-  const found = await readFile(join(staging, MARK), 'utf8').catch(() => undefined)
-  if (found === undefined && !whole) await writeNewFile(join(staging, MARK), mark, 0o644)
-  else if (found !== undefined && found !== mark)
-    throw new TlogError('refused', `another log is being recovered in ${path}: ${found.trim()}`)
+  const marks = [join(staging, MARK), join(staging, dataFiles.format)]
+  const found = await Promise.all(marks.map((mark) => readFile(mark, 'utf8').catch(() => undefined)))
+  const other = found.find((text) => text !== undefined && !text.includes(`"origin":${JSON.stringify(origin)}`))
+  if (other !== undefined) throw new TlogError('refused', `another log is being recovered in ${path}: ${other.trim()}`)
+  if (found.every((text) => text === undefined))
+    await writeNewFile(join(staging, MARK), `${JSON.stringify({ origin })}\n`, 0o644)
 }
 
 const make = async (options: RecoverDirOptions, staging: string): Promise<void> => {

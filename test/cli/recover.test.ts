@@ -1,7 +1,7 @@
 /** `treehead recover`: a log whose folder is gone comes back from a mirror with the same head, or is refused. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -106,6 +106,10 @@ describe('a log whose folder is deleted', () => {
     const over = await recover('twice')
     expect([over.code, over.stderr]).toEqual([3, expect.stringContaining('is not empty')])
     expect(readdirSync(at('twice')).toSorted()).toEqual(before)
+    mkdirSync(join(at('other-log'), 'recovering'), { recursive: true })
+    writeFileSync(join(at('other-log'), 'recovering', 'recovering.json'), '{"origin":"other.example"}\n')
+    const other = await recover('other-log')
+    expect([other.code, other.stderr]).toEqual([3, expect.stringContaining('another log is being recovered')])
     writeFileSync(at('file'), 'mine')
     expect((await recover('file')).code).not.toBe(0)
     expect(readFileSync(at('file'), 'utf8')).toBe('mine')
