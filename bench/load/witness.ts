@@ -1,7 +1,7 @@
 /**
- * Witnesses, a log under their quorum, and a mirror, all real processes: `npm run bench:witness`.
+ * Witnesses, and a log under their quorum, all real processes: `npm run bench:witness`.
  *
- *     --seconds 10 --only rate,open,origins,quorum,mirror --keys ed25519,both --origins 10000 --appends 300 --entries 200000
+ *     --seconds 10 --only rate,open,origins,quorum --keys ed25519,both --origins 10000 --appends 300
  *
  * Updates are of made-up logs that grow by 256 entries: each has a new checkpoint signed by its log, and a consistency
  * proof. Every answer must be 200 with as many cosignatures as the witness has keys; it was on disk before it came.
@@ -11,7 +11,6 @@ import { parseArgs } from 'node:util'
 import { repositoryRoot } from '../../test/support/root.ts'
 import { scratchFolder, syncMs } from '../disk.ts'
 import { format, printTable, writeResults } from '../support.ts'
-import { type MirrorRow, measureMirror, mirrorTable } from './witness-mirror.ts'
 import { measureQuorum, type QuorumRow, quorumTable } from './witness-quorum.ts'
 import {
   keyChoices,
@@ -27,11 +26,10 @@ import {
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
-    only: { type: 'string', default: 'rate,open,origins,quorum,mirror' },
+    only: { type: 'string', default: 'rate,open,origins,quorum' },
     keys: { type: 'string', default: 'ed25519,both' },
     origins: { type: 'string', default: '10000' },
     appends: { type: 'string', default: '300' },
-    entries: { type: 'string', default: '200000' },
   },
 })
 const seconds = Number(values.seconds)
@@ -48,7 +46,6 @@ console.log(`load before: ${loadBefore}; a 4 KiB write with fdatasync: ${fdatasy
 const updates: UpdatesRow[] = []
 const origins: OriginsRow[] = []
 const quorum: QuorumRow[] = []
-const mirror: MirrorRow[] = []
 for (const one of keys) if (chosen.includes('rate')) updates.push(...(await measureRate(one, seconds)))
 for (const one of keys) if (chosen.includes('open')) updates.push(...(await measureOpen(one, seconds)))
 if (updates.length > 0) printTable('One witness, add-checkpoint', updatesTable(updates))
@@ -60,10 +57,6 @@ if (chosen.includes('quorum')) {
   for (const one of keys) quorum.push(...(await measureQuorum(one, Number(values.appends), seconds)))
   printTable('A log under three of five witnesses', quorumTable(quorum))
 }
-if (chosen.includes('mirror')) {
-  mirror.push(await measureMirror(Number(values.entries)))
-  printTable('A new mirror of a log', mirrorTable(mirror))
-}
 process.chdir(repositoryRoot)
 const loadAfter = loadavg()[0]
-writeResults('witness', { seconds, loadBefore, loadAfter, fdatasyncMs, updates, origins, quorum, mirror })
+writeResults('witness', { seconds, loadBefore, loadAfter, fdatasyncMs, updates, origins, quorum })
