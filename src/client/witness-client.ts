@@ -4,6 +4,7 @@ import { formatNote, type NoteSignature, parseNote, parseSignatures, verifyNote 
 import { decodeUtf8 } from '../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { type AddCheckpoint, formatAddCheckpoint, parseCosignedSize } from '../tlog/protocol/add-checkpoint.ts'
+import { cosignatureTime } from '../tlog/signatures/index.ts'
 import { type HttpOptions, httpExchange } from './http.ts'
 
 /** What a witness answered. */
@@ -55,7 +56,20 @@ const verified = (
 ): readonly NoteSignature[] => {
   const { text } = parseNote(checkpoint)
   const signatures = parseSignatures(decodeUtf8(body))
-  return verifyNote(parseNote(formatNote({ text, signatures })), verifiers).verified
+  return newestOfEachKey(verifyNote(parseNote(formatNote({ text, signatures })), verifiers).verified)
+}
+
+/** A note has room for so many lines, and a witness that sends one key's sixty times must not take it from the others. */
+const newestOfEachKey = (signatures: readonly NoteSignature[]): readonly NoteSignature[] => {
+  const newest = new Map<string, { readonly time: number; readonly signature: NoteSignature }>()
+  for (const signature of signatures) {
+    const key = `${signature.name} ${signature.keyId}`
+    const time = cosignatureTime(signature) ?? 0
+    // spec: The cosignature MUST NOT omit the timestamp, i.e. the timestamp MUST NOT be zero.
+    if (time === 0) throw new TlogError('malformed', `the cosignature of ${signature.name} has no time`)
+    if (time > (newest.get(key)?.time ?? 0)) newest.set(key, { time, signature })
+  }
+  return [...newest.values()].map(({ signature }) => signature)
 }
 
 const sentence = (body: Uint8Array): string => {
