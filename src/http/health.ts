@@ -22,6 +22,7 @@ export const unreadiness = {
 
 /** What is wrong although the log takes entries. */
 export const warnings = {
+  witness_missing: 'a quorum cosigns the newest head, without the witnesses that are named here',
   unwitnessed: 'no quorum of witnesses cosigns the newest head; entries are taken, and /checkpoint stays where it was',
   unmirrored: 'a mirror does not keep up; entries are taken all the same, and are in one place only until it does',
 } as const
@@ -119,9 +120,13 @@ const witnessReasons = ({ witnessing }: HealthParts): readonly Reason[] => {
 }
 
 const witnessWarnings = ({ witnessing }: HealthParts): readonly Unready[] => {
-  if (witnessing === undefined || witnessing.hasQuorum) return []
-  const laggards = witnessing.links.filter(({ state }) => state !== 'cosigning')
-  return [{ name: 'unwitnessed', detail: laggards.map(describe).join('; '), help: warnings.unwitnessed }]
+  if (witnessing === undefined) return []
+  const { hasQuorum, links } = witnessing
+  // With a quorum, one that was not asked yet is no news.
+  const laggards = links.filter(({ state }) => state !== 'cosigning' && !(hasQuorum && state === 'unknown'))
+  if (hasQuorum && laggards.length === 0) return []
+  const name = hasQuorum ? 'witness_missing' : 'unwitnessed'
+  return [{ name, detail: laggards.map(describe).join('; '), help: warnings[name] }]
 }
 
 const mirrorWarnings = ({ mirrors = [] }: HealthParts): readonly Unready[] =>
