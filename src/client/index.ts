@@ -23,6 +23,16 @@ export {
   parseCheckpoint,
 } from '../tlog/checkpoint.ts'
 export { formatEntryBundle, MAX_ENTRY_SIZE, parseEntryBundle } from '../tlog/entry-bundle.ts'
+export {
+  type Contradiction,
+  type Evidence,
+  type EvidenceKind,
+  evidenceId,
+  formatEvidence,
+  type ProvenEvidence,
+  parseEvidence,
+  verifyEvidence,
+} from '../tlog/evidence.ts'
 export { formatPolicy, type Policy, type PolicyLog, type PolicyWitness, parsePolicy } from '../tlog/policy.ts'
 export { formatProofFile, parseProofFile, type TlogProof } from '../tlog/proof-file.ts'
 export {
@@ -38,7 +48,7 @@ export { formatTilePath, parseTilePath, type TileId } from '../tlog/tile.ts'
 export type { CheckpointStore } from './heads.ts'
 export type { HttpOptions, HttpRequest, Send } from './http.ts'
 export { httpSender } from './http.ts'
-export { type Inconsistency, InconsistentError, verifyInconsistency } from './inconsistent.ts'
+export { evidenceOf, type Inconsistency, InconsistentError, verifyInconsistency } from './inconsistent.ts'
 export { type FollowOptions, LogClient, type LogClientOptions, type LogEntry } from './log-client.ts'
 export { Producer, type ProducerOptions, type Receipt } from './producer.ts'
 export { type Subject, type VerifiedProof, verifyProofFile } from './receipt.ts'

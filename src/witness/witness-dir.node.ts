@@ -122,41 +122,60 @@ const create = async (
   names: readonly string[],
   mark: string,
 ): Promise<void> => {
-  if (names.some((one) => one !== STAGING))
-    throw new TlogError(
-      'refused',
-      `${path} is not empty and has no ${formatFile(kind)}: want the folder of a ${kind}, or a new one`,
-    )
   const staging = join(path, STAGING)
-  await rm(staging, { recursive: true, force: true })
-  await mkdir(staging, { recursive: true, mode: 0o700 })
-  const cosigner = name ?? `treehead.local/${encodeHex(randomBytes(4))}`
-  const ed25519 = signerKey(cosigner, COSIGNATURE_V1, randomBytes(32))
-  const keys = wanted === 'both' ? [ed25519, signerKey(cosigner, SUBTREE_V1, randomBytes(32))] : [ed25519]
-  const file = (key: keyof typeof witnessFiles): string => join(staging, witnessFiles[key])
   const format = formatFile(kind)
-  for (const key of keys)
-    await writeNewFile(file(key === ed25519 ? 'ed25519' : 'mldsa44'), `${formatSignerKey(key)}\n`, 0o600)
-  await writeNewFile(join(staging, vkeysFile(kind)), `${keys.map(formatVerifierKey).join('\n')}\n`, 0o644)
-  const storage = await openStorage(`level:${file('database')}`, { create: true })
-  await storage[Symbol.asyncDispose]()
-  if (mark === join(path, witnessFiles.mark)) await makeMark(file('mark'))
-  // One of an earlier first start that was cut off, or of a witness whose folder is gone: nobody can tell.
-  else await makeMark(mark)
-  await writeNewFile(
-    join(staging, format),
-    `${JSON.stringify({ format: FORMAT, name: cosigner, keys: wanted })}\n`,
-    0o644,
-  )
+  const staged: readonly string[] = await readdir(staging).catch(() => [])
+  // The format comes last, here as in staging: where it is, everything is, and only the moving was cut off.
+  if (!staged.includes(format)) {
+    if (names.some((one) => one !== STAGING))
+      throw new TlogError(
+        'refused',
+        `${path} is not empty and has no ${format}: want the folder of a ${kind}, or a new one`,
+      )
+    await fill(staging, { kind, name, wanted, mark: mark === join(path, witnessFiles.mark) ? undefined : mark })
+  }
   const made = (await readdir(staging)).filter((one) => one !== format)
   for (const one of [...made, format]) await rename(join(staging, one), join(path, one))
   await rm(staging, { recursive: true, force: true })
   await syncFolder(path)
 }
 
+interface Filling {
+  readonly kind: CosignerKind
+  readonly name: string | undefined
+  readonly wanted: WitnessKeys
+  /** Where the mark goes, if not into the folder. */
+  readonly mark: string | undefined
+}
+
+const fill = async (staging: string, { kind, name, wanted, mark }: Filling): Promise<void> => {
+  await rm(staging, { recursive: true, force: true })
+  await mkdir(staging, { recursive: true, mode: 0o700 })
+  const cosigner = name ?? `treehead.local/${encodeHex(randomBytes(4))}`
+  const ed25519 = signerKey(cosigner, COSIGNATURE_V1, randomBytes(32))
+  const keys = wanted === 'both' ? [ed25519, signerKey(cosigner, SUBTREE_V1, randomBytes(32))] : [ed25519]
+  const file = (key: keyof typeof witnessFiles): string => join(staging, witnessFiles[key])
+  for (const key of keys)
+    await writeNewFile(file(key === ed25519 ? 'ed25519' : 'mldsa44'), `${formatSignerKey(key)}\n`, 0o600)
+  await writeNewFile(join(staging, vkeysFile(kind)), `${keys.map(formatVerifierKey).join('\n')}\n`, 0o644)
+  const storage = await openStorage(`level:${file('database')}`, { create: true })
+  await storage[Symbol.asyncDispose]()
+  await makeMark(mark ?? file('mark'))
+  const text = JSON.stringify({ format: FORMAT, name: cosigner, keys: wanted })
+  await writeNewFile(join(staging, formatFile(kind)), `${text}\n`, 0o644)
+}
+
+/** Makes a mark. One that is there already and knows of nothing is of a first start that was cut off. */
 const makeMark = async (path: string): Promise<void> => {
-  const slots = await openSlots({ path, create: true, title: 'mark' })
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  )
+  const slots = await openSlots({ path, create: !isThere, title: 'mark' })
+  const record = await slots.last()
   await slots[Symbol.asyncDispose]()
+  if (record !== undefined)
+    throw new TlogError('refused', `the mark ${path} belongs to another witness: want a place of its own for a new one`)
 }
 
 /** The keys that the folder was made with. */

@@ -123,8 +123,8 @@ export class Witness {
     latest: Latest | undefined,
   ): Promise<readonly NoteSignature[]> {
     const time = this.#cosigners.nextTime(latest?.time ?? 0)
-    const isRepeat = latest?.text === text && latest.time + REPEAT_SECONDS > time
-    if (isRepeat && latest.signatures.length > 0) return latest.signatures
+    const isFresh = this.#parts.keys.length === 0 || (latest?.time ?? 0) + REPEAT_SECONDS > time
+    if (latest?.text === text && isFresh) return latest.signatures
     const signatures = this.#cosigners.sign(text, time)
     // spec: it MUST include the cosignature(s) from the witness's key(s) that were returned from add-checkpoint and the
     // cosignature from the log key(s) that the witness verified.

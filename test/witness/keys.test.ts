@@ -1,5 +1,5 @@
 /** The keys of a witness: both algorithms or Ed25519 alone, chosen once, and never fewer than were chosen. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -79,5 +79,42 @@ describe('[KEY-7] a second key in the folder', () => {
     ['that is the first one', 'the first one'],
   ] as const)('%s is refused', async (_, next) => {
     await expect(inFolder(next)).rejects.toMatchObject({ code: 'refused' })
+  })
+})
+
+describe('a first start that was cut off', () => {
+  const start = async (path: string, markPath: string): Promise<string> => {
+    await using dir = await openWitnessDir({ path, markPath })
+    return dir.keys[0]?.name ?? ''
+  }
+
+  it('while it moved its files into place is finished, with the keys that it had made', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'treehead-keys-'))
+    try {
+      const [path, mark] = [join(home, 'w'), join(home, 'mark')]
+      const name = await start(path, mark)
+      for (const left of ['witness.json', 'db', 'mldsa44.key']) {
+        mkdirSync(join(path, 'first-start'), { recursive: true })
+        renameSync(join(path, 'witness.json'), join(path, 'first-start/witness.json'))
+        if (left !== 'witness.json') renameSync(join(path, left), join(path, 'first-start', left))
+        expect(await start(path, mark)).toBe(name)
+      }
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  it('before it was whole is done again, and finds the mark that it had made', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'treehead-keys-'))
+    try {
+      const [path, mark] = [join(home, 'w'), join(home, 'mark')]
+      mkdirSync(join(path, 'first-start'), { recursive: true })
+      writeFileSync(mark, new Uint8Array(16_384))
+      expect(await start(path, mark)).toMatch(/^treehead\.local\//)
+      // A mark that is in use is no place for another witness.
+      await expect(start(join(home, 'other'), mark)).rejects.toMatchObject({ code: 'refused' })
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
   })
 })
