@@ -100,7 +100,7 @@ const wire = async (
       if (event.kind !== 'cosigned') return
       late.exchange?.tell(event.origin, event.checkpoint)
       // What was cosigned here is compared with what peers say, like everything else.
-      void gossip.hear(event.checkpoint, 'this witness').catch((error: unknown) => observers.list('gossip', error))
+      void gossip.hearOwn(event.checkpoint).catch((error: unknown) => observers.list('gossip', error))
     },
   })
   const gossip: Gossip = new Gossip({
@@ -123,7 +123,7 @@ const wire = async (
   late.exchange = exchange
   for (const origin of lists.logs().keys()) {
     const latest = await witness.latestOf(origin)
-    if (latest !== undefined) await gossip.hear(latest, 'this witness')
+    if (latest !== undefined) await gossip.hearOwn(latest)
   }
   exchange.start()
   const dispose = async (): Promise<void> => {

@@ -66,6 +66,14 @@ export class Gossip {
     return this.#inTurn(() => this.#hear(bytes, from))
   }
 
+  /**
+   * Takes a checkpoint that this node cosigned and kept, as it kept it. It is compared like those of others, but nothing
+   * in it is verified again: that would take longer than to cosign it.
+   */
+  hearOwn(bytes: Uint8Array): Promise<Heard> {
+    return this.#inTurn(() => this.#hearOwn(bytes))
+  }
+
   /** Compares what has not been compared yet with the history that the log serves. */
   compare(origin: string, served: ServedHead): Promise<void> {
     return this.#inTurn(() => this.#compare(origin, served))
@@ -87,11 +95,26 @@ export class Gossip {
     const head: SeenHead = { size, root, bytes: formatNote({ text: note.text, signatures: verified }) }
     await this.#hearWitnesses(origin, head, verified)
     const kept = await this.#parts.kept?.(origin, size)
-    const before = kept === undefined ? this.heads(origin) : see(this.heads(origin), headOf(kept)).heads
-    const { heads, verdict } = see(before, head)
+    if (kept !== undefined) this.#heads.set(origin, see(this.heads(origin), headOf(kept)).heads)
+    return this.#see(log, head, from)
+  }
+
+  async #hearOwn(bytes: Uint8Array): Promise<Heard> {
+    const { text, signatures } = parseNote(bytes)
+    const { origin, size, root } = parseCheckpoint(text)
+    const log = this.#parts.logs().get(origin)
+    if (log === undefined) return 'unknown log'
+    const head: SeenHead = { size, root, bytes }
+    await this.#hearWitnesses(origin, head, signatures)
+    return this.#see(log, head, 'this witness')
+  }
+
+  async #see(log: GossipedLog, head: SeenHead, from: string): Promise<Heard> {
+    const { origin } = log
+    const { heads, verdict } = see(this.heads(origin), head)
     this.#heads.set(origin, heads)
     if (verdict.kind === 'known') return 'known'
-    this.#parts.observe({ kind: 'heard', origin, size, from })
+    this.#parts.observe({ kind: 'heard', origin, size: head.size, from })
     if (verdict.kind === 'new') return 'new'
     await this.#accuseAll(log, (accused) => forkOfOneSize(accused, verdict.other.bytes, head.bytes))
     return 'fork'

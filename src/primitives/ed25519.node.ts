@@ -31,14 +31,17 @@ export const verifyEd25519 = (signature: Uint8Array, message: Uint8Array, public
 const SPKI = decodeHex('302a300506032b6570032100')
 const PKCS8 = decodeHex('302e020100300506032b657004220420')
 
-// Making a KeyObject costs as much as a signature, so the last few are kept.
+// Making a KeyObject costs as much as a signature, so they are kept: few in most programs, those of all its logs in a
+// witness.
+const MAX_KEPT = 16_384
+
 const remember = (make: (bytes: Uint8Array) => KeyObject): ((bytes: Uint8Array) => KeyObject) => {
   const known = new Map<string, KeyObject>()
   return (bytes) => {
     const id = encodeHex(bytes)
     let key = known.get(id)
     if (key === undefined) {
-      if (known.size >= 256) known.clear()
+      if (known.size >= MAX_KEPT) known.clear()
       key = make(bytes)
       known.set(id, key)
     }

@@ -199,7 +199,7 @@ describe('gossip', () => {
     restored.setTime(1_700_000_060_000)
     await restored.post('/add-checkpoint', log.request(0, 7))
     const own = await restored.witness.latestOf(log.origin)
-    await restored.gossip.hear(own ?? new Uint8Array(0), 'this witness')
+    await restored.gossip.hearOwn(own ?? new Uint8Array(0))
     await restored.gossip.hear((await before.witness.latestOf(log.origin)) ?? new Uint8Array(0), 'peer')
     expect((await restored.post('/add-checkpoint', log.request(7, 8))).status).toBe(422)
     expect((await restored.post('/add-checkpoint', other.request(0, 1))).status).toBe(200)
