@@ -108,7 +108,8 @@ export class Witness {
     const { origin } = log
     const latest = await this.#readLatest(origin)
     const { checkpoint } = opened
-    await this.#compareKept(log, opened, checkpoint)
+    // Nothing larger than the latest was ever kept.
+    if (latest !== undefined && checkpoint.size <= latest.size) await this.#compareKept(log, opened, checkpoint)
     const decision = decide(latest, { oldSize: request.oldSize, tree: checkpoint, proof: request.proof })
     if (decision.kind === 'refused' && latest !== undefined) await this.#accuse(log, latest, opened, decision)
     if (decision.kind !== 'cosign') return answerOf(decision)
