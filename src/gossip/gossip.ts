@@ -132,13 +132,17 @@ export class Gossip {
     }
   }
 
-  async #hearWitnesses(origin: string, { size, bytes }: SeenHead, verified: readonly NoteSignature[]): Promise<void> {
+  async #hearWitnesses(
+    origin: string,
+    { size, root, bytes }: SeenHead,
+    verified: readonly NoteSignature[],
+  ): Promise<void> {
     for (const witness of this.#parts.witnesses) {
       const own = verified.filter(({ name, keyId }) => name === witness.name && keyId === witness.keyId)
       for (const time of own.map((signature) => cosignatureTime(signature) ?? 0)) {
         if (time === 0) continue
         const key = `${witness.name}+${witness.keyId} ${origin}`
-        const { last, evidence } = hear(this.#statements.get(key), { witness, size, time, bytes })
+        const { last, evidence } = hear(this.#statements.get(key), { witness, size, root, time, bytes })
         this.#statements.set(key, last)
         if (evidence !== undefined) await this.#accuse(evidence)
       }

@@ -1,12 +1,14 @@
-/** What each witness has stated about a log, pure: a later cosignature of a smaller tree takes back an earlier one. */
+/** What each witness has stated about a log, pure: another tree of one size, or later a smaller one, takes back what it said. */
 
 import type { VerifierKey } from '../note/key.ts'
-import type { Evidence } from '../tlog/evidence.ts'
+import { equalHash, type Hash } from '../primitives/hash.ts'
+import { type Evidence, forkOfOneSize } from '../tlog/evidence.ts'
 
 /** A witness's cosignature on a checkpoint: verified before it comes here. */
 export interface Statement {
   readonly witness: VerifierKey
   readonly size: number
+  readonly root: Hash
   /** POSIX seconds, over 0. */
   readonly time: number
   /** The checkpoint with the cosignature on it. */
@@ -23,6 +25,8 @@ export const hear = (
     const isTakenBack = last !== undefined && last.time > statement.time
     return { last: statement, ...(isTakenBack && { evidence: rollback(last, statement) }) }
   }
+  if (statement.size === last.size && !equalHash(statement.root, last.root))
+    return { last, evidence: forkOfOneSize(statement.witness, last.bytes, statement.bytes) }
   if (statement.size === last.size) return { last: statement.time < last.time ? statement : last }
   return { last, ...(statement.time > last.time && { evidence: rollback(statement, last) }) }
 }

@@ -50,6 +50,10 @@ export const gossipMutants: Readonly<Record<string, Partial<Judgement>>> = {
       return { ...heard, evidence: { kind: 'rollback', accused: last.witness, ...pair } }
     },
   },
+  'does not mind that a witness cosigns two trees of one size': {
+    hear: (last, statement) =>
+      hear(last, last?.size === statement.size ? { ...statement, root: last.root } : statement),
+  },
   'does not mind that a witness goes back': {
     hear: (last, statement) => ({ last: hear(last, statement).last }),
   },

@@ -120,7 +120,8 @@ export const isAgainstLog = ({ evidence }: Durable): boolean => evidence.some(({
 export const hearHead = (judge: Judgement, node: SimNode, head: Head): SimNode => {
   let next = node
   for (const { witness, time } of head.cosigned) {
-    const statement = { witness: witnessKeys[witness] ?? logKey, size: head.size, time, bytes: head.bytes }
+    const { size, root, bytes } = head
+    const statement = { witness: witnessKeys[witness] ?? logKey, size, root, time, bytes }
     const { last, evidence } = judge.hear(next.statements.get(witness), statement)
     next = { ...next, statements: new Map(next.statements).set(witness, last) }
     if (evidence !== undefined) next = accuse(next, evidence)
@@ -172,8 +173,9 @@ export const addCheckpoint = (judge: Judgement, node: SimNode, request: Request,
     next = accuse(next, { kind: 'fork', accused: logKey, ...pair, contradiction: decision.fork })
   }
   if (decision.kind !== 'cosign') return { node: next, decision }
-  if (isAgainstLog(next) && !next.acknowledged)
-    return { node: next, decision: { kind: 'refused', reason: 'the log signed two histories' } }
+  const isOwn = next.evidence.some(({ accused }) => accused === witnessKeys[self.witness])
+  if (isOwn || (isAgainstLog(next) && !next.acknowledged))
+    return { node: next, decision: { kind: 'refused', reason: 'the log, or the witness itself, signed two histories' } }
   const last = latest?.cosigned.find(({ witness }) => witness === self.witness)?.time ?? 0
   const time = Math.max(self.time, last)
   if (latest !== undefined && latest.tree === head.tree && last + repeatSeconds > time)

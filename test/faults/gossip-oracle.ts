@@ -110,8 +110,8 @@ export class GossipOracle {
 
   /**
    * After a round in which the log served the tree `served`: of heads that this node was shown and that cannot both be
-   * true, it must hold evidence, when they have one size or the served tree covers both. The same for a witness whose
-   * latest word, `lastWords`, takes back what it said to this node before.
+   * true, it must hold evidence, when they have one size or the served tree covers both. The same for a witness that said
+   * two things of the largest size that it spoke of here, or whose latest word, `lastWords`, takes that back.
    */
   afterRound(witness: number, node: SimNode, served: NamedTree, lastWords: Head | undefined): void {
     if (witness === this.#roles.faulty) return
@@ -124,16 +124,19 @@ export class GossipOracle {
     if (forked !== undefined && !isAgainstLog(node))
       this.broken.push(`w${witness} was shown ${trees.map(({ leaves }) => leaves).join(', ')} and holds no evidence`)
     if (lastWords !== undefined && this.#isTakenBack(witness, lastWords) && !holdsAgainst(node, this.#roles.faulty))
-      this.broken.push(`w${witness} holds nothing against w${this.#roles.faulty}, which went back to ${lastWords.size}`)
+      this.broken.push(
+        `w${witness} holds nothing against w${this.#roles.faulty}, which takes back what it said: ${lastWords.tree.leaves}`,
+      )
   }
 
   #isTakenBack(witness: number, lastWords: Head): boolean {
     const { faulty } = this.#roles
     const said = (this.#heard[witness]?.statements ?? []).filter(({ by }) => by.witness === faulty)
     const size = Math.max(-1, ...said.map(({ head }) => head.size))
-    const first = Math.min(...said.filter(({ head }) => head.size === size).map(({ by }) => by.time))
+    const largest = said.filter(({ head }) => head.size === size)
+    const first = Math.min(...largest.map(({ by }) => by.time))
     const now = lastWords.cosigned.find(({ witness: by }) => by === faulty)?.time ?? 0
-    return lastWords.size < size && now > first
+    return new Set(largest.map(({ head }) => head.tree)).size > 1 || (lastWords.size < size && now > first)
   }
 }
 

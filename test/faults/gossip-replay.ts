@@ -95,8 +95,8 @@ const nameOfSimulated = (evidence: Evidence): string => {
   return `${evidence.kind} ${evidence.accused.name} ${roots.toSorted().join(' ')}`
 }
 
-/** Does what the world did, and answers the differences. Not for worlds with a rollback or a liar: those have no witness there. */
-export const replay = async ({ steps, nodes }: World): Promise<readonly string[]> => {
+/** Does what the world did, and answers the differences. A liar has no part in it but its signatures; not for worlds with a rollback. */
+export const replay = async ({ steps, nodes, plan }: World): Promise<readonly string[]> => {
   const differences: string[] = []
   const reals = await Promise.all([0, 1, 2].map((i) => startWitness(i)))
   const acknowledged = new Set<number>()
@@ -111,6 +111,7 @@ export const replay = async ({ steps, nodes }: World): Promise<readonly string[]
     }
   }
   for (const [i, real] of reals.entries()) {
+    if (i === plan.faulty) continue
     const latest = await real.witness.latestOf(logKey.name)
     const root = latest === undefined ? undefined : String(parseCheckpoint(parseNote(latest).text).root)
     const simulated = nodes[i]?.latest
