@@ -4,8 +4,8 @@ import { TotalsReporter } from './test/support/totals-reporter.ts'
 // "source" makes the package imports (#sha256, #ed25519) mean the files in src/.
 const conditions = ['source', 'node', 'module', 'import', 'default']
 
-/** Suites that harm servers for minutes or run other people's programs; everything else is done within a minute. */
-const slow = ['test/faults/**/*.test.ts', 'test/interop/**/*.test.ts']
+/** Suites that harm servers for minutes, start several of them or run other people's programs; the others are quick. */
+const slow = ['test/faults/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/e2e/**/*.test.ts']
 
 const common = {
   resolve: { conditions },

@@ -27,7 +27,8 @@ const run = (job: Job, onWindow: OnWindow): Promise<LoadResult | OpenResult> => 
   }
 }
 
-const send = (report: Report): void => void process.send?.(report)
+// The window may close after an error has ended the job.
+const send = (report: Report): void => void (process.connected && process.send?.(report))
 
 process.once('message', (job: Job) => {
   run(job, (edge) => send({ kind: 'window', edge })).then(

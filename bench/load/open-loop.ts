@@ -60,7 +60,8 @@ export const openLoop = async (load: OpenLoad, onWindow: OnWindow): Promise<Open
     for (;;) {
       const due = start + (1000 * count) / load.perSecond
       if (due > now || due >= until) return
-      const lane = idle.pop()
+      // The one that was idle for longest: at low rates servers close connections that nobody uses.
+      const lane = idle.shift()
       if (lane === undefined) return
       count++
       lane.due = due
