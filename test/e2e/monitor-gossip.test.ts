@@ -8,9 +8,9 @@ import { formatCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { parseEvidence, verifyEvidence } from '../../src/tlog/evidence.ts'
 import { formatAddCheckpoint } from '../../src/tlog/protocol/add-checkpoint.ts'
 import { signerOf } from '../../src/tlog/signatures/index.ts'
+import { openShell } from '../cli/shell.ts'
 import { startNode } from '../support/cluster.ts'
 import { startServer } from '../support/server.ts'
-import { openShell } from '../cli/shell.ts'
 
 describe('[MONITOR-9] a monitor that gossips', { timeout: 120_000 }, () => {
   it('raises fork when a witness was shown another tree, keeps the evidence, and hands it to the witness', async () => {
