@@ -28,8 +28,15 @@ export const keepingEvidence = async <T>(path: string, trust: Trust, watch: () =
 
 /** The evidence of an error; where no one key signed both checkpoints, the two of them, one after the other. */
 export const fileOf = (error: InconsistentError, trust: Trust): Uint8Array => {
+  const both = concatBytes(error.older, encodeUtf8('\n'), error.newer)
   const evidence = evidenceOf(error, trust)
-  return evidence === undefined ? concatBytes(error.older, encodeUtf8('\n'), error.newer) : formatEvidence(evidence)
+  try {
+    return evidence === undefined ? both : formatEvidence(evidence)
+  } catch (refusal) {
+    // Whatever is wrong with the form, what the log signed must not be lost.
+    if (isTlogError(refusal)) return both
+    throw refusal
+  }
 }
 
 /** Writes evidence into a file that was not there before, and says where. Never rejects. */

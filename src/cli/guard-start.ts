@@ -27,7 +27,8 @@ export const guardStart = async ({
 }: GuardOptions): Promise<GuardReport | undefined> => {
   const links = [...(witnessing?.links ?? []), ...(mirrors?.links ?? [])]
   const proceedWithout = new Set(config.proceedWithout?.split(',').filter((name) => name !== ''))
-  const names = new Set(links.flatMap((link) => link.names))
+  const listed = witnessing?.policy.witnesses.map(({ name }) => name) ?? []
+  const names = new Set([...links.flatMap((link) => link.names), ...listed])
   const stranger = [...proceedWithout].find((name) => !names.has(name))
   if (stranger !== undefined) throw new TlogError('usage', `--proceed-without: there is no witness ${stranger}`)
   if (links.length === 0) return undefined

@@ -6,7 +6,6 @@ import { Exchange, type ExchangeEvent } from '../gossip/exchange.ts'
 import { Gossip, type ServedHead } from '../gossip/gossip.ts'
 import { httpPeer } from '../gossip/peers.ts'
 import { parseVerifierKey, type VerifierKey } from '../note/key.ts'
-import { equalBytes } from '../primitives/bytes.ts'
 import { isTlogError } from '../primitives/error.ts'
 import { openStorage } from '../storage/backends.ts'
 import type { PinnedTrust } from './flags.ts'
@@ -44,12 +43,12 @@ export const openMonitorGossip = async (options: MonitorGossipOptions): Promise<
   try {
     const witnesses = (trust.policy?.witnesses ?? []).map(({ key }) => key)
     const keys = logKeys(origin, trust)
-    const known = [...keys, ...witnesses]
     const late: { exchange?: Exchange } = {}
     let telling = Promise.resolve()
     const evidence = await EvidenceStore.open({
       store: storage.keyValue('evidence'),
-      isKnown: (key) => known.some(({ publicKey }) => equalBytes(publicKey, key.publicKey)),
+      keysOf: (name) => (name === origin ? keys : []),
+      witnesses,
       acknowledged: () => new Set(),
       observe: (kept) => {
         late.exchange?.accuse(kept)

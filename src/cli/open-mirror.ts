@@ -9,14 +9,7 @@ import type { VerifierKey } from '../note/key.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { WitnessEvent } from '../witness/events.ts'
 import { openWitnessDir, type WitnessDir } from '../witness/witness-dir.node.ts'
-import {
-  isSameKey,
-  type ListConfig,
-  type ListObserver,
-  openLists,
-  type WatchedLists,
-  watchAcknowledged,
-} from './watched-lists.ts'
+import { type ListConfig, type ListObserver, openLists, type WatchedLists, watchAcknowledged } from './watched-lists.ts'
 
 /** What `treehead mirror` is told. */
 export interface MirrorConfig extends ListConfig {
@@ -65,10 +58,10 @@ const wire = async (
 ): Promise<OpenMirror> => {
   const acknowledged = await watchAcknowledged(folder, observers)
   const witnesses: readonly VerifierKey[] = (lists.policy()?.witnesses ?? []).map(({ key }) => key)
-  const keysOfLogs = (): readonly VerifierKey[] => [...lists.logs().values()].flatMap(({ keys }) => keys)
   const evidence = await EvidenceStore.open({
     store: dir.storage.keyValue('evidence'),
-    isKnown: (key) => [...witnesses, ...dir.keys, ...keysOfLogs()].some((known) => isSameKey(known, key)),
+    keysOf: (origin) => lists.logs().get(origin)?.keys ?? [],
+    witnesses: [...witnesses, ...dir.keys],
     own: dir.keys,
     acknowledged: acknowledged.value,
     observe: ({ id, proven }) => observers.evidence(id, proven.origin),

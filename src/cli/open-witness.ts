@@ -73,13 +73,11 @@ const wire = async (
   const others = (policy?.witnesses ?? []).filter(({ key }) => !dir.keys.some((own) => isSameKey(own, key)))
   const urls = [...config.peer, ...others.map(({ url }) => url).filter((url) => url !== undefined)]
   const witnesses: readonly VerifierKey[] = [...dir.keys, ...others.map(({ key }) => key)]
-  const isKnown = (key: VerifierKey): boolean =>
-    witnesses.some((other) => isSameKey(other, key)) ||
-    [...lists.logs().values()].some(({ keys }) => keys.some((other) => isSameKey(other, key)))
   const late: { exchange?: Exchange } = {}
   const evidence = await EvidenceStore.open({
     store: dir.storage.keyValue('evidence'),
-    isKnown,
+    keysOf: (origin) => lists.logs().get(origin)?.keys ?? [],
+    witnesses,
     own: dir.keys,
     acknowledged: acknowledged.value,
     observe: (kept) => {

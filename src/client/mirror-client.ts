@@ -87,6 +87,7 @@ export class MirrorClient {
     const { origin } = parseCheckpoint(parseNote(head.checkpoint).text)
     await this.#addCheckpoint(head, signal)
     const end = head.tree.size
+    let furthest = -1
     for (let stalls = 0; stalls < MAX_STALLS; ) {
       // Not knowing where the mirror is, ask with no entries at all: the answer says it.
       const start = Math.min(this.#next ?? end, end)
@@ -100,7 +101,10 @@ export class MirrorClient {
       const info = parseMirrorInfo(reply.body)
       this.#ticket = Uint8Array.from(info.ticket)
       if (info.size !== end) throw this.#another(info.size, end)
-      stalls = reply.status === 202 && info.next > start ? 0 : stalls + 1
+      if (info.next > end) throw new TlogError('malformed', `the mirror wants entry ${info.next} of ${end}`)
+      // What it said that it had before does not count again.
+      stalls = reply.status === 202 && info.next > furthest ? 0 : stalls + 1
+      furthest = Math.max(furthest, info.next)
       this.#next = info.next
       onProgress?.(info.next)
     }

@@ -1,9 +1,10 @@
 /** Evidence that is kept for ever: verified before it is taken, bounded for each key, and held against logs until acknowledged. */
-import { ED25519 } from '../note/algorithm.ts'
 import { formatVerifierKey, type VerifierKey } from '../note/key.ts'
+import { parseNote } from '../note/note.ts'
 import { encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
+import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import {
   type Evidence,
   evidenceId,
@@ -26,8 +27,10 @@ export interface KeptEvidence {
 /** What the store works with. */
 export interface EvidenceStoreOptions {
   readonly store: KeyValueStore
-  /** True for keys whose misdeeds are of interest: of the logs and witnesses that are known. */
-  readonly isKnown: (key: VerifierKey) => boolean
+  /** The keys of the log with this origin; none for a log that is not known. */
+  readonly keysOf: (origin: string) => readonly VerifierKey[]
+  /** The witnesses whose misdeeds are of interest. */
+  readonly witnesses: readonly VerifierKey[]
   /** The node's own keys: what is held against one of them binds the node itself. Default: none. */
   readonly own?: readonly VerifierKey[] | undefined
   /** The ids that an operator has acknowledged; asked anew each time. */
@@ -80,13 +83,12 @@ export class EvidenceStore {
    * it has forgotten what it stated.
    */
   against(origin: string): string | undefined {
-    const binding = (kept: KeptEvidence): boolean => isOfLog(kept, origin) || this.#isOwn(kept, origin)
+    const { keysOf, own = [] } = this.#options
+    const keys = [...keysOf(origin), ...own]
+    // A witness that lied says nothing against the log.
+    const binding = ({ proven, evidence }: KeptEvidence): boolean =>
+      proven.origin === origin && keys.some((key) => isKey(key, evidence.accused))
     return this.list().find((kept) => binding(kept) && !this.#isAcknowledged(kept))?.id
-  }
-
-  #isOwn({ proven, evidence }: KeptEvidence, origin: string): boolean {
-    const { own = [] } = this.#options
-    return proven.origin === origin && own.some((key) => formatVerifierKey(key) === formatVerifierKey(evidence.accused))
   }
 
   /** `take` for evidence that was found here. */
@@ -96,18 +98,16 @@ export class EvidenceStore {
 
   /**
    * Verifies a file and keeps it; resolves to it, durable. Evidence against a key that has enough against it already is
-   * verified and let go. Rejects with `malformed`, `too_large`, `untrusted`, `bad_signature` or `bad_proof` for a file
+   * verified and let go: undefined. Rejects with `malformed`, `too_large`, `untrusted`, `bad_signature` or `bad_proof` for a file
    * that proves nothing, `not_found` for a key that is not known, and as the store does.
    */
-  async take(bytes: Uint8Array): Promise<KeptEvidence> {
+  async take(bytes: Uint8Array): Promise<KeptEvidence | undefined> {
     const known = this.#kept.get(evidenceId(bytes))
     if (known !== undefined) return known
     // Before the signatures: nobody can make this node verify what it does not care about.
-    const { accused } = parseEvidence(bytes)
-    if (!this.#options.isKnown(accused))
-      throw new TlogError('not_found', `no log or witness ${accused.name} is known here`)
+    this.#assertKnown(bytes)
     const kept = prove(bytes)
-    if (this.list().filter((other) => isSameKey(other, kept)).length >= MAX_FOR_EACH_KEY) return kept
+    if (this.list().filter((other) => isSameKey(other, kept)).length >= MAX_FOR_EACH_KEY) return undefined
     this.#kept.set(kept.id, kept)
     try {
       await this.#options.store.write([{ key: encodeUtf8(kept.id), value: bytes }])
@@ -117,6 +117,19 @@ export class EvidenceStore {
     }
     this.#options.observe(kept)
     return kept
+  }
+
+  /**
+   * A signature commits neither to the name of its key nor, by itself, to the log whose name the text bears: anyone could
+   * accuse a log with a key of another one. So the accused is the key of that very log, or a pinned witness.
+   */
+  #assertKnown(bytes: Uint8Array): void {
+    const { accused, larger } = parseEvidence(bytes)
+    const { origin } = parseCheckpoint(parseNote(larger).text)
+    const { keysOf, witnesses } = this.#options
+    const keys = keysOf(origin)
+    if (keys.length > 0 && [...keys, ...witnesses].some((key) => isKey(key, accused))) return
+    throw new TlogError('not_found', `no log ${origin} with the key or witness ${accused.name} is known here`)
   }
 
   /** Who acknowledges one piece knows of the key that it lied; more of the same says nothing new. */
@@ -134,6 +147,4 @@ const prove = (bytes: Uint8Array): KeptEvidence => {
 const isSameKey = (a: KeptEvidence, b: KeptEvidence): boolean =>
   a.proven.origin === b.proven.origin && formatVerifierKey(a.evidence.accused) === formatVerifierKey(b.evidence.accused)
 
-/** A witness that lied says nothing against the log. */
-const isOfLog = ({ proven, evidence }: KeptEvidence, origin: string): boolean =>
-  proven.origin === origin && evidence.accused.algorithm === ED25519
+const isKey = (a: VerifierKey, b: VerifierKey): boolean => formatVerifierKey(a) === formatVerifierKey(b)

@@ -36,6 +36,12 @@ const ORIGINS_EACH_ROUND = 256
 /** Pieces of evidence fetched from a peer in one round. */
 const EVIDENCE_EACH_ROUND = 16
 
+/** Ids of evidence that was looked at and not kept. */
+const MAX_UNINTERESTING = 4_096
+
+/** Logs that are compared at the same time. */
+const LOGS_AT_ONCE = 8
+
 /** What waits to be told to one peer: only the newest checkpoint of each log, so it is bounded by the number of logs. */
 interface Outbox {
   readonly checkpoints: Map<string, Uint8Array>
@@ -49,6 +55,8 @@ export class Exchange {
   readonly #outboxes: readonly { readonly peer: Peer; readonly outbox: Outbox }[]
   readonly #stop = new AbortController()
   #round = 0
+  /** What peers hold and this node has no use for. */
+  readonly #uninteresting = new Set<string>()
   #running: Promise<void> | undefined
 
   constructor(parts: ExchangeParts) {
@@ -114,33 +122,57 @@ export class Exchange {
   }
 
   async #ask(peer: Peer, outbox: Outbox, origins: readonly string[]): Promise<void> {
-    const { gossip, evidence } = this.#parts
+    await this.#askForEvidence(peer)
     for (const origin of origins) {
       if (this.#stop.signal.aborted) return
-      const isReached = await this.#try(peer.url, 'checkpoint', async () => {
+      const error = await this.#try(peer.url, 'checkpoint', async () => {
         const bytes = await peer.checkpoint(origin)
-        if (bytes !== undefined) await gossip.hear(bytes, peer.url)
+        if (bytes !== undefined) await this.#parts.gossip.hear(bytes, peer.url)
       })
-      // The others would wait as long for a peer that does not answer.
-      if (!isReached) return
+      // The others would wait as long for a peer that does not answer. One that answers badly may know other logs well.
+      if (isTlogError(error, 'io')) return
     }
-    await this.#try(peer.url, 'evidence', async () => {
-      const ids = (await peer.evidenceIds()).filter((id) => evidence.get(id) === undefined)
-      for (const id of ids.slice(0, EVIDENCE_EACH_ROUND)) await evidence.take(await peer.evidence(id))
-    })
     await this.#send(peer, outbox)
   }
 
-  async #compare(origins: readonly string[]): Promise<void> {
-    for (const origin of origins) {
-      const served = this.#parts.served(origin)
-      if (served === undefined || this.#stop.signal.aborted) continue
-      await this.#try(origin, 'served', async () => {
-        const head = await served()
-        await this.#parts.gossip.hear(head.bytes, origin)
-        await this.#parts.gossip.compare(origin, head)
+  async #askForEvidence(peer: Peer): Promise<void> {
+    const { evidence } = this.#parts
+    let ids: readonly string[] = []
+    await this.#try(peer.url, 'evidence', async () => {
+      ids = (await peer.evidenceIds()).filter((id) => evidence.get(id) === undefined && !this.#uninteresting.has(id))
+    })
+    for (const id of ids.slice(0, EVIDENCE_EACH_ROUND)) {
+      const error = await this.#try(peer.url, 'evidence', async () => {
+        if ((await evidence.take(await peer.evidence(id))) === undefined) this.#ignore(id)
       })
+      // What proves nothing here will not do so in the next round either; what could not be fetched may.
+      if (error !== undefined && !isTlogError(error, 'io')) this.#ignore(id)
     }
+  }
+
+  #ignore(id: string): void {
+    if (this.#uninteresting.size >= MAX_UNINTERESTING) this.#uninteresting.clear()
+    this.#uninteresting.add(id)
+  }
+
+  /** A few logs at a time, so that one that is slow to answer does not hold up the others. */
+  async #compare(origins: readonly string[]): Promise<void> {
+    const waiting = [...origins]
+    const work = async (): Promise<void> => {
+      for (let origin = waiting.shift(); origin !== undefined; origin = waiting.shift()) await this.#compareOne(origin)
+    }
+    await Promise.all(Array.from({ length: LOGS_AT_ONCE }, work))
+  }
+
+  async #compareOne(origin: string): Promise<void> {
+    const served = this.#parts.served(origin)
+    if (served === undefined || this.#stop.signal.aborted) return
+    await this.#try(origin, 'served', async () => {
+      const head = await served()
+      const heard = await this.#parts.gossip.hear(head.bytes, origin)
+      // What the log did not sign is no history of its own.
+      if (heard !== 'not signed' && heard !== 'unknown log') await this.#parts.gossip.compare(origin, head)
+    })
   }
 
   /** Sends what waits for a peer, one thing at a time. What fails is tried again in the next round. */
@@ -153,10 +185,10 @@ export class Exchange {
       const [evidence] = outbox.evidence
       const [checkpoint] = outbox.checkpoints
       if (evidence !== undefined) {
-        isGoing = await this.#try(peer.url, 'accuse', () => taken(peer.accuse(evidence[1])))
+        isGoing = (await this.#try(peer.url, 'accuse', () => taken(peer.accuse(evidence[1])))) === undefined
         if (isGoing) outbox.evidence.delete(evidence[0])
       } else if (checkpoint !== undefined) {
-        isGoing = await this.#try(peer.url, 'tell', () => taken(peer.tell(checkpoint[1])))
+        isGoing = (await this.#try(peer.url, 'tell', () => taken(peer.tell(checkpoint[1])))) === undefined
         // A newer one may have come meanwhile.
         if (isGoing && outbox.checkpoints.get(checkpoint[0]) === checkpoint[1]) outbox.checkpoints.delete(checkpoint[0])
       } else isGoing = false
@@ -164,14 +196,15 @@ export class Exchange {
     outbox.sending = false
   }
 
-  async #try(peer: string, call: ExchangeEvent['call'], step: () => Promise<void>): Promise<boolean> {
+  /** Resolves to the error that it failed with, undefined when it did not. */
+  async #try(peer: string, call: ExchangeEvent['call'], step: () => Promise<void>): Promise<unknown> {
     try {
       await step()
       this.#parts.observe({ peer, call })
-      return true
+      return undefined
     } catch (error) {
       this.#parts.observe({ peer, call, error })
-      return false
+      return error
     }
   }
 }

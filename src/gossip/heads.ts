@@ -27,11 +27,13 @@ export type Verdict =
   | { readonly kind: 'new' }
   /** The log signed another tree of the same size. */
   | { readonly kind: 'fork'; readonly other: SeenHead }
+  /** No room: so many heads wait for proof that this one is not remembered. The log that signed them is to be looked at. */
+  | { readonly kind: 'crowded' }
 
 /** Sizes that are remembered: a fork of the same size as any of them is noticed without anyone's help. */
 export const MAX_RECENT = 256
 
-/** Heads that wait for proof; a log that signs without serving loses the oldest of them. */
+/** Heads that wait for proof. None of them makes room for a later one: a log could bury the head that convicts it. */
 export const MAX_UNPROVEN = 32
 
 /** Of a log that was never heard of. */
@@ -44,12 +46,16 @@ export const see = (known: KnownHeads, head: SeenHead): { readonly heads: KnownH
     const verdict: Verdict = equalHash(other.root, head.root) ? { kind: 'known' } : { kind: 'fork', other }
     return { heads: known, verdict }
   }
-  const heads = {
-    ...known,
-    recent: [...known.recent, head].slice(-MAX_RECENT),
-    unproven: [...known.unproven, head].slice(-MAX_UNPROVEN),
-  }
-  return { heads, verdict: { kind: 'new' } }
+  if (known.unproven.length >= MAX_UNPROVEN) return { heads: known, verdict: { kind: 'crowded' } }
+  const recent = [...withRoom(known), head]
+  return { heads: { ...known, recent, unproven: [...known.unproven, head] }, verdict: { kind: 'new' } }
+}
+
+/** Of those that were shown to be of one history the oldest goes: any larger one says the same. */
+const withRoom = ({ recent, unproven }: KnownHeads): readonly SeenHead[] => {
+  if (recent.length < MAX_RECENT) return recent
+  const oldest = recent.findIndex((head) => !unproven.includes(head))
+  return recent.toSpliced(oldest, 1)
 }
 
 /** What a comparison with the history that the log serves has shown. */

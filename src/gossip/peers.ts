@@ -3,7 +3,7 @@ import { httpSender, type Send } from '../client/http.ts'
 import { httpResources } from '../client/resources.ts'
 import { lruTileCache } from '../client/tile-cache.ts'
 import { type TileCache, TileTree } from '../client/tile-tree.ts'
-import { parseNote } from '../note/note.ts'
+import { MAX_NOTE_BYTES, parseNote } from '../note/note.ts'
 import { encodeUtf8 } from '../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
@@ -12,8 +12,8 @@ import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { EVIDENCE_TYPE, MAX_EVIDENCE_BYTES } from '../tlog/evidence.ts'
 import type { ServedHead } from './gossip.ts'
 
-/** Longer checkpoints are not taken from peers. */
-export const MAX_GOSSIP_BYTES = 128 * 1024
+/** Longer checkpoints are not taken from peers; no reader takes longer ones from a log. */
+export const MAX_GOSSIP_BYTES = MAX_NOTE_BYTES
 
 /** Ids of evidence that are looked at in a peer's list. */
 const MAX_LISTED = 256

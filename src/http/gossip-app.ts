@@ -51,8 +51,8 @@ export const gossipApp = ({ gossip, evidence }: GossipAppOptions): Hono<Env> => 
   })
   app.post('/evidence', async (c) => {
     const body = await readBody(c, MAX_EVIDENCE_BYTES)
-    const { id } = await bounded(() => evidence.take(body))
-    return c.body(`${id}\n`, 200, TEXT)
+    const kept = await bounded(() => evidence.take(body))
+    return c.body(kept === undefined ? 'good, but there is enough against this key\n' : `${kept.id}\n`, 200, TEXT)
   })
   return app
 }

@@ -25,7 +25,7 @@ export const refusals = {
     'the signed-head ledger cannot be read; restore it, or if this database is surely the newest there is, remove it and run `treehead ledger adopt --data …`',
   clock: 'the clock is behind the time of the newest head; set the clock, then retry',
   behind_witness:
-    'a witness has cosigned a larger tree of this log than the database has: an old copy was restored, or its newest part was lost. Going on would fork the log. Restore the newest copy, or rebuild the log with `treehead recover --from <mirror>`',
+    'a witness has cosigned a larger tree of this log than the database has: an old copy was restored, or its newest part was lost. Going on would fork the log. Restore the newest copy, or rebuild the log with `treehead recover --from …`',
   fork_of_witness:
     'a witness has cosigned another tree of the same size, or holds evidence that this log signed two histories. Keep the database, the ledger and the evidence; do not sign with this key again before it is understood',
   witness_unreachable:

@@ -1,6 +1,6 @@
 /** Signed notes: a text and the signatures under it (c2sp.org/signed-note). */
 import { decodeBase64, encodeBase64 } from '../primitives/base64.ts'
-import { concatBytes, decodeUtf8, encodeUtf8 } from '../primitives/bytes.ts'
+import { concatBytes, decodeUtf8, encodeUtf8, equalBytes } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { NoteSigner, NoteVerifier } from './algorithm.ts'
 import { assertKeyName, assertNoteText } from './characters.ts'
@@ -94,6 +94,8 @@ export const verifyNote = (note: Note, verifiers: readonly NoteVerifier[]): Open
     // spec: Verifiers MUST ignore signatures from unknown keys, even if they share a name or ID (but not both) with a
     // known key. If the key name and ID match a known key, verifiers MUST verify the signature.
     if (verifier === undefined) unverified.push(signature)
+    // A line that stands there again costs whoever sent it more than us.
+    else if (verified.some((one) => isSameSignature(one, signature))) verified.push(signature)
     else if (verifier.verify(note.text, signature.signature)) verified.push(signature)
     // spec: If a signature from a known key fails to verify, clients SHOULD reject the whole note.
     else throw new TlogError('bad_signature', `signature of ${signature.name} does not verify`)
@@ -104,6 +106,9 @@ export const verifyNote = (note: Note, verifiers: readonly NoteVerifier[]): Open
   }
   return { text: note.text, verified, unverified }
 }
+
+const isSameSignature = (a: NoteSignature, b: NoteSignature): boolean =>
+  a.keyId === b.keyId && a.name === b.name && equalBytes(a.signature, b.signature)
 
 /** Signs `text`, which ends in a newline, with each signer in order. Throws `malformed` for a text no note can hold. */
 export const signNote = (text: string, signers: readonly NoteSigner[]): Uint8Array => {

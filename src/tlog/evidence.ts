@@ -3,7 +3,7 @@ import { verifyConsistency } from '../merkle/consistency.ts'
 import { EMPTY_ROOT } from '../merkle/hash.ts'
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
 import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../note/key.ts'
-import { formatNote, parseNote } from '../note/note.ts'
+import { formatNote, MAX_NOTE_BYTES, parseNote } from '../note/note.ts'
 import { decodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
@@ -48,8 +48,8 @@ export interface ProvenEvidence {
   readonly larger: OpenedCheckpoint
 }
 
-/** Longer files are refused: two notes with room for a proof. */
-export const MAX_EVIDENCE_BYTES = 256 * 1024
+/** Longer files are refused: the two longest notes that any reader takes, with room for a proof. */
+export const MAX_EVIDENCE_BYTES = 2 * MAX_NOTE_BYTES + 8 * 1024
 
 /** The media type of an evidence file. */
 export const EVIDENCE_TYPE = 'text/x.treehead.evidence'
@@ -151,13 +151,16 @@ const assertRollback = (
 const timesOf = ({ verified }: OpenedCheckpoint): readonly number[] =>
   verified.map((signature) => cosignatureTime(signature) ?? 0).filter((time) => time > 0)
 
+/** A key that signed the same twice says no more for it; a rollback is judged by the times of these. */
+const MAX_OWN = 4
+
 /** The same with no signatures but those of the accused: one file for one lie, whoever else signed the checkpoints. */
 export const withoutOthers = (evidence: Evidence): Evidence => {
   const { name, keyId } = evidence.accused
   const strip = (bytes: Uint8Array): Uint8Array => {
     const { text, signatures } = parseNote(bytes)
     const own = signatures.filter((signature) => signature.name === name && signature.keyId === keyId)
-    return own.length === 0 ? bytes : formatNote({ text, signatures: own })
+    return own.length === 0 ? bytes : formatNote({ text, signatures: own.slice(0, MAX_OWN) })
   }
   return { ...evidence, smaller: strip(evidence.smaller), larger: strip(evidence.larger) }
 }

@@ -60,8 +60,11 @@ export class CommitQueue {
         'refused',
         `the database has ${commits} commits, and the high-water mark knows of none: put the mark back`,
       )
-    // Now, and not with the first commit: a crash between that and its mark must not look like a mark that was lost.
-    return new CommitQueue(store, mark, record ?? (await mark.record(undefined, encodeUint64(0))), commits)
+    // Now, and not with the first commit: a crash between that and its mark must not look like a mark that was lost. And
+    // one that is behind, as after a crash between the two, would let a copy without the last commit pass.
+    const isUpToDate = record !== undefined && known === commits
+    const marked = isUpToDate ? record : await mark.record(record, encodeUint64(commits))
+    return new CommitQueue(store, mark, marked, commits)
   }
 
   /** Why nothing is written any more, if so. */

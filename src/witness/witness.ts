@@ -4,7 +4,7 @@ import { SUBTREE_V1 } from '../note/algorithm.ts'
 import type { SignerKey } from '../note/key.ts'
 import { formatNote, type NoteSignature, openNote, parseNote } from '../note/note.ts'
 import type { Clock } from '../primitives/clock.ts'
-import { isTlogError } from '../primitives/error.ts'
+import { isTlogError, TlogError } from '../primitives/error.ts'
 import { equalHash } from '../primitives/hash.ts'
 import { decodeHex } from '../primitives/hex.ts'
 import type { KeyValueStore } from '../storage/storage.ts'
@@ -49,6 +49,9 @@ interface Latest extends Tree {
 /** A checkpoint that was cosigned less than this many seconds ago is answered with the same cosignatures again. */
 const REPEAT_SECONDS = 5
 
+/** Three lines take a few hundred; extension lines are not for payloads. */
+const MAX_TEXT_LENGTH = 16_384
+
 /** A cosigner. Any number of requests may be under way; those of one log are decided in turn. */
 export class Witness {
   readonly #parts: WitnessParts
@@ -68,7 +71,7 @@ export class Witness {
     return this.#parts.logs()
   }
 
-  /** Decides on a checkpoint and cosigns it if it may. Rejects with `poisoned`, `corrupt` or `refused` (the clock) only. */
+  /** Decides on a checkpoint and cosigns it if it may. Rejects with `poisoned`, `corrupt`, `refused` (the clock) and `too_large`. */
   async addCheckpoint(request: AddCheckpoint): Promise<AddCheckpointAnswer> {
     const start = this.#parts.now()
     const { origin } = parseCheckpoint(parseNote(request.checkpoint).text)
@@ -83,9 +86,9 @@ export class Witness {
   async #addOf(log: WitnessedLog, request: AddCheckpoint): Promise<AddCheckpointAnswer> {
     const opened = openSigned(log, request.checkpoint)
     if ('kind' in opened) return opened
-    // Only what the log itself signed counts against its share; garbage in its name does not.
-    const wait = this.#rates.take(log)
-    if (wait !== undefined) return { kind: 'too often', retryAfterSeconds: wait }
+    // Every checkpoint is kept for ever, so a log must not make them large.
+    if (opened.text.length > MAX_TEXT_LENGTH)
+      throw new TlogError('too_large', `a checkpoint is cosigned up to ${MAX_TEXT_LENGTH} characters of text`)
     return this.#inTurn(log.origin, () => this.#judge(log, opened, request))
   }
 
@@ -115,6 +118,9 @@ export class Witness {
     if (decision.kind !== 'cosign') return answerOf(decision)
     const held = this.#parts.accusations.against(origin)
     if (held !== undefined) return { kind: 'refused', reason: `${origin} signed two histories: evidence ${held}` }
+    // Only a new size counts: anybody can send again what the log has signed.
+    const wait = latest?.size === checkpoint.size ? undefined : this.#rates.take(log)
+    if (wait !== undefined) return { kind: 'too often', retryAfterSeconds: wait }
     return { kind: 'cosigned', signatures: await this.#cosign(log, opened, latest) }
   }
 

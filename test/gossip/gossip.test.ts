@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { TileTree } from '../../src/client/tile-tree.ts'
 import { Exchange } from '../../src/gossip/exchange.ts'
 import { httpPeer } from '../../src/gossip/peers.ts'
+import { hear, type Remembered, type Statement } from '../../src/gossip/statements.ts'
 import { parseEvidence, verifyEvidence } from '../../src/tlog/evidence.ts'
 import { memoryLog, numbered } from '../support/memory-log.ts'
 import { type MemoryWitness, memoryWitness } from '../support/memory-witness.ts'
@@ -207,6 +208,30 @@ describe('gossip', () => {
     expect((await restored.post('/add-checkpoint', log.request(7, 8))).status).toBe(200)
   })
 
+  it.each([
+    ['as they were made', [0, 1, 2]],
+    ['the largest last', [1, 2, 0]],
+    ['the one that takes it back first', [2, 0, 1]],
+    ['the largest between the others', [1, 0, 2]],
+  ])(
+    '[GOSSIP-6] three statements of a witness that went back are evidence in whatever order they arrive: %s',
+    (_, order) => {
+      // Of size 7 at 15, and of size 5 before and after.
+      const made = [
+        { size: 7, time: 15 },
+        { size: 5, time: 12 },
+        { size: 5, time: 20 },
+      ].map(({ size, time }) => ({ witness: log.key, size, time, root: log.root(size), bytes: log.checkpoint(size) }))
+      let last: Remembered | undefined
+      const found = order.map((i) => {
+        const heard = hear(last, made[i] as Statement)
+        last = heard.last
+        return heard.evidence?.kind
+      })
+      expect(found.filter((kind) => kind !== undefined)).toEqual(['rollback'])
+    },
+  )
+
   it('[GOSSIP-7] evidence reaches every node of a chain of peers, and one that was down gets it later', async () => {
     const made = []
     for (let i = 0; i < 4; i++)
@@ -237,8 +262,8 @@ describe('gossip', () => {
       ['/gossip/checkpoint', new Uint8Array(100), 400],
       ['/gossip/checkpoint', signedLog('log.example/other', 2).checkpoint(3), 404],
       ['/gossip/checkpoint', signedLog(log.origin, 9).checkpoint(3), 403],
-      ['/gossip/checkpoint', new Uint8Array(200_000), 413],
-      ['/evidence', new Uint8Array(300_000), 413],
+      ['/gossip/checkpoint', new Uint8Array(2 ** 20 + 1), 413],
+      ['/evidence', new Uint8Array(2.1 * 2 ** 20), 413],
       ['/evidence', new TextEncoder().encode('treehead/evidence@v1\n'), 400],
     ]
     for (const [path, body, status] of posts) expect((await a.post(path, body)).status).toBe(status)

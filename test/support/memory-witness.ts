@@ -77,7 +77,8 @@ export const memoryWitness = async (options: MemoryWitnessOptions): Promise<Memo
   )
   const evidence = await EvidenceStore.open({
     store: storage.keyValue('evidence'),
-    isKnown: () => true,
+    keysOf: (origin) => logs.get(origin)?.keys ?? [],
+    witnesses: [...keys, ...witnesses.map(parseVerifierKey)],
     own: keys,
     acknowledged: () => acknowledged,
     observe: (kept) => void found.push(kept),

@@ -234,7 +234,8 @@ describe('add-checkpoint', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(1_200)
     setTime(1_700_000_000_000 + 1_200_000)
     expect((await post('/add-checkpoint', log.request(3, 4))).status).toBe(200)
-    // What the log did not sign does not count against it.
+    // What strangers send does not count against it: neither what it did not sign, nor what it signed once.
+    for (let i = 0; i < 9; i++) await post('/add-checkpoint', log.request(0, 2))
     for (let i = 0; i < 9; i++) await post('/add-checkpoint', signedLog(log.origin, 9).request(4, 5))
     setTime(1_700_000_000_000 + 2_400_000)
     expect((await post('/add-checkpoint', log.request(4, 5))).status).toBe(200)

@@ -51,6 +51,22 @@ describe('[WIT-12] the high-water mark', () => {
     await commit(home.path, 13)
   })
 
+  it('brings an older mark up to date at once, before anything is cosigned', async () => {
+    using home = folder()
+    await commit(home.path, 5)
+    const [older, database] = [readFileSync(join(home.path, 'mark')), `${home.path}-one`]
+    cpSync(join(home.path, 'db'), database, { recursive: true })
+    await commit(home.path, 9)
+    writeFileSync(join(home.path, 'mark'), older)
+    {
+      await using dir = await openWitnessDir({ path: home.path })
+      expect(dir.path).toBe(home.path)
+    }
+    rmSync(join(home.path, 'db'), { recursive: true })
+    cpSync(database, join(home.path, 'db'), { recursive: true })
+    await expect(commit(home.path, 7)).rejects.toMatchObject({ code: 'refused' })
+  })
+
   it('refuses a database without a mark, a mark that holds nothing, and a lost database', async () => {
     using home = folder()
     await commit(home.path, 5)

@@ -110,7 +110,8 @@ const run = async (given: string | undefined, flags: MonitorFlags): Promise<void
   const late: { gossip?: MonitorGossip } = {}
   const monitor = await openMonitor(trust, flags, {
     resources: httpResources(where),
-    hear: async (checkpoint) => late.gossip?.gossip.hear(checkpoint, url),
+    // What gossip cannot take the monitor still judges by itself.
+    hear: async (checkpoint) => late.gossip?.gossip.hear(checkpoint, url).catch(() => undefined),
     announce: async (change) => {
       const message = messageOf(change, { url, origin: monitor.origin })
       await print(`${JSON.stringify(message)}\n`)

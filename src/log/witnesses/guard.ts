@@ -60,6 +60,5 @@ export const askWitnesses = async ({ policy, links, head, proceedWithout }: Guar
 /** How often a witness is asked that does not answer, before the start is given up for it. */
 const ATTEMPTS = 3
 
-/** A witness that does not know the log has cosigned nothing of it. */
-const hasAnswered = ({ state, detail }: WitnessLink): boolean =>
-  state === 'cosigning' || (state === 'refusing' && detail.startsWith('404'))
+/** A 404 is no answer: it may come from a proxy, or from a witness that has lost the log from its list. */
+const hasAnswered = ({ state }: WitnessLink): boolean => state === 'cosigning'
