@@ -39,7 +39,7 @@ const gate = 'log/gate.js'
 const synced = /batch\.write\(\{ sync: true \}\)/
 
 const unsyncedLevel = { file: level, find: synced, replace: 'batch.write({ sync: false })' }
-const unsyncedLedger = { file: 'log/ledger.node.js', find: /await file\.datasync\(\)/, replace: '' }
+const unsyncedLedger = { file: 'storage/slots.node.js', find: /await file\.datasync\(\)/, replace: '' }
 
 /** The mutants, by the promise they break. */
 export const mutants = {
