@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { TileTree } from '../../src/client/tile-tree.ts'
 import { Exchange } from '../../src/gossip/exchange.ts'
 import { httpPeer } from '../../src/gossip/peers.ts'
-import { hear, type Remembered, type Statement } from '../../src/gossip/statements.ts'
 import { parseEvidence, verifyEvidence } from '../../src/tlog/evidence.ts'
 import { memoryLog, numbered } from '../support/memory-log.ts'
 import { type MemoryWitness, memoryWitness } from '../support/memory-witness.ts'
@@ -207,30 +206,6 @@ describe('gossip', () => {
     for (const { id } of restored.evidence.list()) restored.acknowledge(id)
     expect((await restored.post('/add-checkpoint', log.request(7, 8))).status).toBe(200)
   })
-
-  it.each([
-    ['as they were made', [0, 1, 2]],
-    ['the largest last', [1, 2, 0]],
-    ['the one that takes it back first', [2, 0, 1]],
-    ['the largest between the others', [1, 0, 2]],
-  ])(
-    '[GOSSIP-6] three statements of a witness that went back are evidence in whatever order they arrive: %s',
-    (_, order) => {
-      // Of size 7 at 15, and of size 5 before and after.
-      const made = [
-        { size: 7, time: 15 },
-        { size: 5, time: 12 },
-        { size: 5, time: 20 },
-      ].map(({ size, time }) => ({ witness: log.key, size, time, root: log.root(size), bytes: log.checkpoint(size) }))
-      let last: Remembered | undefined
-      const found = order.map((i) => {
-        const heard = hear(last, made[i] as Statement)
-        last = heard.last
-        return heard.evidence?.kind
-      })
-      expect(found.filter((kind) => kind !== undefined)).toEqual(['rollback'])
-    },
-  )
 
   it('[GOSSIP-7] evidence reaches every node of a chain of peers, and one that was down gets it later', async () => {
     const made = []
