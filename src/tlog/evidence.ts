@@ -24,7 +24,7 @@ export interface Evidence {
   readonly kind: EvidenceKind
   /** The key that signed both: of a log or of a witness. */
   readonly accused: VerifierKey
-  /** The signed checkpoint of the smaller tree, or of two trees of one size the one whose bytes sort first. */
+  /** The signed checkpoint of the smaller tree, or of two trees of one size the one whose text sorts first. */
   readonly smaller: Uint8Array
   /** The signed checkpoint of the larger tree. */
   readonly larger: Uint8Array
@@ -120,6 +120,8 @@ const assertFork = (smaller: OpenedCheckpoint, larger: OpenedCheckpoint, { contr
   if (a.size === b.size) {
     if (contradiction !== undefined) throw new TlogError('bad_proof', 'trees of one size need no proof')
     if (equalHash(a.root, b.root)) throw new TlogError('bad_proof', 'the checkpoints are of the same tree')
+    if (smaller.text > larger.text)
+      throw new TlogError('bad_proof', 'of one size, the text that sorts first comes first')
     return
   }
   if (contradiction === undefined) throw new TlogError('bad_proof', 'trees of two sizes need a proof')
@@ -173,6 +175,6 @@ export const evidenceId = (bytes: Uint8Array): string => encodeHex(sha256(bytes)
  * the signatures of `accused` on both.
  */
 export const forkOfOneSize = (accused: VerifierKey, a: Uint8Array, b: Uint8Array): Evidence => {
-  const [smaller, larger] = decodeUtf8(a) < decodeUtf8(b) ? [a, b] : [b, a]
+  const [smaller, larger] = parseNote(a).text < parseNote(b).text ? [a, b] : [b, a]
   return { kind: 'fork', accused, smaller, larger }
 }

@@ -40,7 +40,8 @@ export interface LinkParts {
 }
 
 const FIRST_PAUSE_MS = 250
-const LONGEST_PAUSE_MS = 30_000
+/** Short enough that a quorum is back within seconds once its witnesses are. */
+const LONGEST_PAUSE_MS = 5_000
 
 /** Talks to one witness, one request at a time. */
 export class WitnessLink {
