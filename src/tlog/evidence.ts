@@ -175,6 +175,7 @@ export const evidenceId = (bytes: Uint8Array): string => encodeHex(sha256(bytes)
  * the signatures of `accused` on both.
  */
 export const forkOfOneSize = (accused: VerifierKey, a: Uint8Array, b: Uint8Array): Evidence => {
-  const [smaller, larger] = parseNote(a).text < parseNote(b).text ? [a, b] : [b, a]
+  // The texts come first in the bytes, and they differ in their roots.
+  const [smaller, larger] = decodeUtf8(a) < decodeUtf8(b) ? [a, b] : [b, a]
   return { kind: 'fork', accused, smaller, larger }
 }
