@@ -2,7 +2,7 @@
 import { parse as parseToml } from 'smol-toml'
 import { logLevels } from '../http/request-log.ts'
 import { TlogError } from '../primitives/error.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../primitives/nearest.ts'
 
 /** What may stand in a TOML file, read with its integers as bigint: so 1.0 and 1 are told apart. */
 type TomlValue = unknown

@@ -72,6 +72,7 @@ const wire = async (
     queue: dir.queue,
     openCopy: copies.open,
     keys: dir.keys,
+    signMessage: dir.signMessage,
     logs: lists.logs,
     accusations: evidence,
     clock: Date.now,

@@ -89,6 +89,7 @@ const wire = async (
     store: dir.storage.keyValue('witness'),
     queue: dir.queue,
     keys: dir.keys,
+    signMessage: dir.signMessage,
     logs: lists.logs,
     accusations: evidence,
     clock: Date.now,

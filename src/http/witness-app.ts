@@ -65,7 +65,7 @@ const answer = (c: Context<Env>, given: AddCheckpointAnswer | SignSubtreeAnswer)
     case 'refused':
       return c.body(`bad_proof: ${given.reason}\n`, 422, TEXT)
     case 'too often':
-      return c.body('pushback: the log asks more often than it may\n', 429, {
+      return c.body('pushback: this is asked for more often than it may be\n', 429, {
         ...TEXT,
         'Retry-After': String(given.retryAfterSeconds),
       })

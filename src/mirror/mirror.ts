@@ -7,7 +7,7 @@ import type { KeyValueStore, LogStore } from '../storage/storage.ts'
 import { type AddEntriesHeader, planPackages, takeHeader, takePackage } from '../tlog/protocol/add-entries.ts'
 import type { MirrorInfo } from '../tlog/protocol/mirror-info.ts'
 import type { CommitQueue } from '../witness/commit-queue.ts'
-import { Cosigners } from '../witness/cosigners.ts'
+import { Cosigners, type SignMessage } from '../witness/cosigners.ts'
 import type { Accusations, WitnessEvent } from '../witness/events.ts'
 import type { LogList } from '../witness/log-list.ts'
 import { originHash } from '../witness/records.ts'
@@ -18,6 +18,7 @@ import { LogCopy } from './log-copy.ts'
 import { isAnswer, MirroredLog, type SharedParts } from './mirrored-log.ts'
 import { type BodySource, ByteBudget, PackageReader } from './package-reader.ts'
 import { Upload } from './upload.ts'
+import { UploadSlots } from './upload-slots.ts'
 
 /** What a mirror works with. */
 export interface MirrorParts {
@@ -27,6 +28,8 @@ export interface MirrorParts {
   readonly openCopy: (hash: string) => Promise<LogStore>
   /** The keys of the mirror, of types 0x04 and 0x06; of a name that no witness has. */
   readonly keys: readonly SignerKey[]
+  /** Where ML-DSA-44 signatures are made, as for a witness. */
+  readonly signMessage?: SignMessage | undefined
   /** The logs that are known now; asked anew for each request. */
   readonly logs: () => LogList
   readonly accusations: Accusations
@@ -40,7 +43,7 @@ export interface MirrorParts {
 
 /** What uploads may use. */
 export interface MirrorLimits {
-  /** Uploads at once; further ones are pushed back. Default 128. */
+  /** Uploads at once; for a further one, one that is silent is ended, or it is pushed back. Default 128. */
   readonly maxUploads: number
   /** Bytes of uploads in memory, all together. Default 128 MiB; at least 17 MiB, which the largest package has. */
   readonly maxUploadBytes: number
@@ -70,17 +73,18 @@ export class Mirror {
   readonly #logs = new Map<string, Promise<MirroredLog>>()
   readonly #open = new Map<string, MirroredLog>()
   readonly #damage = new Map<string, string>()
-  #uploads = 0
+  readonly #slots: UploadSlots
 
   constructor(parts: MirrorParts) {
     this.#parts = parts
     this.#limits = { ...defaultLimits, ...parts.limits }
     this.#budget = new ByteBudget(this.#limits.maxUploadBytes)
+    this.#slots = new UploadSlots(this.#limits.maxUploads)
     // spec: The mirror cosigner MUST NOT sign the checkpoint in this process.
     this.pending = new Witness({ ...parts, keys: [] })
     this.subtrees = new Witness(parts)
-    const { store, queue, keys, clock, observe } = parts
-    this.#shared = { store, queue, observe, pending: this.pending, cosigners: new Cosigners(keys, clock) }
+    const { store, queue, keys, clock, observe, signMessage } = parts
+    this.#shared = { store, queue, observe, pending: this.pending, cosigners: new Cosigners(keys, clock, signMessage) }
   }
 
   /** The logs that are known now. */
@@ -146,15 +150,14 @@ export class Mirror {
    * `io` or `refused` (the clock) when the mirror is at fault.
    */
   async addEntries(body: BodySource): Promise<AddEntriesAnswer> {
-    if (this.#uploads >= this.#limits.maxUploads) throw new TlogError('pushback', 'too many uploads at once')
-    this.#uploads++
     const { packageMs: pieceMs, uploadMs: wholeMs } = this.#limits
     const reader = new PackageReader({ body, budget: this.#budget, pieceMs, wholeMs, now: this.#parts.now })
+    if (!this.#slots.take(reader)) throw new TlogError('pushback', 'too many uploads at once')
     try {
       return await this.#addEntries(reader)
     } finally {
       reader.close()
-      this.#uploads--
+      this.#slots.give(reader)
     }
   }
 

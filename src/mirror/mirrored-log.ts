@@ -150,7 +150,7 @@ export class MirroredLog {
     if (isRepeat && before.own.length > 0) return { kind: 'cosigned', signatures: before.own }
     // Each package was proven alone; this is the tree that they made together.
     assertRoot(pending, await this.copy.rootAt(pending.size))
-    const signatures = cosigners.sign(pending.text, time)
+    const signatures = await cosigners.sign(pending.text, time)
     const bytes = formatNote({ text: pending.text, signatures: [...pending.signatures, ...signatures] })
     // spec: The mirror MUST persist the new checkpoint before responding.
     await queue.commit([mirroredRow(this.#hash, bytes)])

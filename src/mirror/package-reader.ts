@@ -53,6 +53,7 @@ export class PackageReader {
   #length = 0
   #taken = 0
   #ended = false
+  #waiting: { readonly since: number; readonly deadline: Deadline } | undefined
 
   constructor(options: PackageReaderOptions) {
     this.#options = options
@@ -80,6 +81,17 @@ export class PackageReader {
     }
   }
 
+  /** How long nothing has come that was waited for, in milliseconds; 0 while it is not the sender who is waited for. */
+  get silentMs(): number {
+    return this.#waiting === undefined ? 0 : this.#options.now() - this.#waiting.since
+  }
+
+  /** Ends the body here, as if the sender had. */
+  cut(): void {
+    this.#ended = true
+    this.#waiting?.deadline.ring()
+  }
+
   /** Gives back the room of the pieces that were taken: the caller is done with them. */
   release(): void {
     this.#options.budget.give(this.#taken)
@@ -102,7 +114,9 @@ export class PackageReader {
 
   async #more(deadline: Deadline): Promise<boolean> {
     if (this.#ended) return false
+    this.#waiting = { since: this.#options.now(), deadline }
     const chunk = await deadline.orUndefined(this.#options.body.next())
+    this.#waiting = undefined
     if (chunk === undefined) {
       this.#ended = true
       return false
@@ -131,13 +145,17 @@ export class PackageReader {
 class Deadline {
   readonly #timer: ReturnType<typeof setTimeout>
   readonly #over: Promise<undefined>
+  #ring: (value: undefined) => void = () => {}
 
   constructor(ms: number) {
-    let ring: (value: undefined) => void = () => {}
     this.#over = new Promise((resolve) => {
-      ring = resolve
+      this.#ring = resolve
     })
-    this.#timer = setTimeout(() => ring(undefined), ms)
+    this.#timer = setTimeout(() => this.ring(), ms)
+  }
+
+  ring(): void {
+    this.#ring(undefined)
   }
 
   orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -19,6 +19,6 @@ export type AddCheckpointAnswer =
 
 /** The answer to sign-subtree. */
 export type SignSubtreeAnswer =
-  | Extract<AddCheckpointAnswer, { kind: 'cosigned' | 'unknown log' | 'forbidden' | 'refused' }>
+  | Extract<AddCheckpointAnswer, { kind: 'cosigned' | 'unknown log' | 'forbidden' | 'refused' | 'too often' }>
   /** 404: no key of the witness can sign subtrees. */
   | { readonly kind: 'unsupported' }

@@ -1,6 +1,7 @@
 /** The data folder of a witness or a mirror: its keys, its database and the high-water mark outside it, made on first start. */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../note/algorithm.ts'
 import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey, signerKey } from '../note/key.ts'
@@ -12,6 +13,8 @@ import { syncFolder, writeNewFile } from '../storage/files.node.ts'
 import { openSlots } from '../storage/slots.node.ts'
 import type { Storage } from '../storage/storage.ts'
 import { CommitQueue } from './commit-queue.ts'
+import type { SignMessage } from './cosigners.ts'
+import { SigningThreads } from './signing-threads.node.ts'
 
 /**
  * What the keys in a folder say when they sign: that a tree was seen, or that all of it is kept. Never both: a witness and
@@ -61,6 +64,8 @@ export interface WitnessDir extends AsyncDisposable {
   readonly keys: readonly SignerKey[]
   readonly storage: Storage
   readonly queue: CommitQueue
+  /** Signs with the ML-DSA-44 keys, on other threads. */
+  readonly signMessage: SignMessage
 }
 
 /** How to open it. */
@@ -103,12 +108,14 @@ export const openWitnessDir = async (options: WitnessDirOptions): Promise<Witnes
       })
     })
     const queue = await CommitQueue.open(storage.keyValue('witness'), slots)
+    const threads = new SigningThreads(keys, availableParallelism())
     const dispose = async (): Promise<void> => {
+      await threads[Symbol.asyncDispose]()
       await queue.drain()
       await storage[Symbol.asyncDispose]()
       await slots[Symbol.asyncDispose]()
     }
-    return { path, keys, storage, queue, [Symbol.asyncDispose]: dispose }
+    return { path, keys, storage, queue, signMessage: threads.sign, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await storage[Symbol.asyncDispose]()
     throw error

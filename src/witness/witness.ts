@@ -1,6 +1,5 @@
 /** The witness: cosigns checkpoints that extend what it cosigned before, and keeps every one of them (c2sp.org/tlog-witness). */
 import { verifySubtreeConsistency } from '../merkle/subtree.ts'
-import { SUBTREE_V1 } from '../note/algorithm.ts'
 import type { SignerKey } from '../note/key.ts'
 import { formatNote, type NoteSignature, openNote, parseNote } from '../note/note.ts'
 import type { Clock } from '../primitives/clock.ts'
@@ -12,10 +11,9 @@ import { type OpenedCheckpoint, openCheckpoint, parseCheckpoint } from '../tlog/
 import { type Evidence, forkOfOneSize } from '../tlog/evidence.ts'
 import type { AddCheckpoint } from '../tlog/protocol/add-checkpoint.ts'
 import type { SignSubtree } from '../tlog/protocol/sign-subtree.ts'
-import { signSubtree } from '../tlog/signatures/mldsa44.ts'
 import type { AddCheckpointAnswer, SignSubtreeAnswer } from './answers.ts'
 import type { CommitQueue } from './commit-queue.ts'
-import { Cosigners } from './cosigners.ts'
+import { Cosigners, type SignMessage } from './cosigners.ts'
 import { type Decision, decide, type Tree } from './decide.ts'
 import type { Accusations, ObserveWitness } from './events.ts'
 import type { LogList, WitnessedLog } from './log-list.ts'
@@ -28,6 +26,8 @@ export interface WitnessParts {
   readonly queue: CommitQueue
   /** The keys that cosign, of types 0x04 and 0x06; none for a mirror, which only keeps what it was shown. */
   readonly keys: readonly SignerKey[]
+  /** Where ML-DSA-44 signatures are made. Default: here, which holds everything else up for milliseconds each. */
+  readonly signMessage?: SignMessage | undefined
   /** The logs that are known now; asked anew for each request. */
   readonly logs: () => LogList
   readonly accusations: Accusations
@@ -52,6 +52,9 @@ const REPEAT_SECONDS = 5
 /** Three lines take a few hundred; extension lines are not for payloads. */
 const MAX_TEXT_LENGTH = 16_384
 
+/** Subtrees that are signed at once. Anybody may ask, and checkpoints wait for the same threads. */
+const MAX_SUBTREES = 8
+
 /** A cosigner. Any number of requests may be under way; those of one log are decided in turn. */
 export class Witness {
   readonly #parts: WitnessParts
@@ -59,10 +62,11 @@ export class Witness {
   readonly #rates: RequestRates
   readonly #latest = new Map<string, Latest>()
   readonly #turns = new Map<string, Promise<unknown>>()
+  #subtrees = 0
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
-    this.#cosigners = new Cosigners(parts.keys, parts.clock)
+    this.#cosigners = new Cosigners(parts.keys, parts.clock, parts.signMessage)
     this.#rates = new RequestRates(parts.now)
   }
 
@@ -132,7 +136,7 @@ export class Witness {
     const time = this.#cosigners.nextTime(latest?.time ?? 0)
     const isFresh = this.#parts.keys.length === 0 || (latest?.time ?? 0) + REPEAT_SECONDS > time
     if (latest?.text === text && isFresh) return latest.signatures
-    const signatures = this.#cosigners.sign(text, time)
+    const signatures = await this.#cosigners.sign(text, time)
     // spec: it MUST include the cosignature(s) from the witness's key(s) that were returned from add-checkpoint and the
     // cosignature from the log key(s) that the witness verified.
     const bytes = formatNote({ text, signatures: [...verified, ...signatures] })
@@ -219,16 +223,14 @@ export class Witness {
       if (!isTlogError(error, 'bad_proof')) throw error
       return { kind: 'refused', reason: error.message }
     }
-    // spec: The cosignature format MUST support subtree cosigning. If the cosignature format supports timestamps, the
-    // timestamp MUST be zero.
-    const keys = this.#parts.keys.filter(({ algorithm }) => algorithm === SUBTREE_V1)
-    if (keys.length === 0) return { kind: 'unsupported' }
-    const signatures = keys.map((key) => ({
-      name: key.name,
-      keyId: key.keyId,
-      signature: signSubtree(key, { origin, start, end, hash }),
-    }))
-    return { kind: 'cosigned', signatures }
+    if (this.#subtrees >= MAX_SUBTREES) return { kind: 'too often', retryAfterSeconds: 1 }
+    this.#subtrees++
+    try {
+      const signatures = await this.#cosigners.signSubtree({ origin, start, end, hash })
+      return signatures.length === 0 ? { kind: 'unsupported' } : { kind: 'cosigned', signatures }
+    } finally {
+      this.#subtrees--
+    }
   }
 }
 

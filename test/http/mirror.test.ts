@@ -344,6 +344,22 @@ describe('add-entries', () => {
     expect((await addEntries(mirror, await bodyOf(log, { start: 600, end: 600 }))).status).toBe(409)
   })
 
+  it('[MIRROR-12] one that says nothing makes room for one that does', async () => {
+    const { log, mirror } = await pendingAt(600, { limits: { maxUploads: 1 } })
+    const silent = request(`${mirror.url}/add-entries`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream' },
+    })
+    silent.on('error', () => {})
+    const body = await bodyOf(log, { start: 0, end: 600 })
+    silent.write(body.subarray(0, 5))
+    const ended = once(silent, 'response')
+    await expect.poll(async () => (await addEntries(mirror, body)).status, { timeout: 20_000, interval: 200 }).toBe(200)
+    const [response] = (await ended) as [{ statusCode: number; resume(): void }]
+    expect(response.statusCode).toBe(400)
+    silent.destroy()
+  })
+
   it('[MIRROR-12] an upload that goes on for too long is answered 202 with what came by then', async () => {
     const { log, mirror } = await pendingAt(900, { limits: { uploadMs: 400 } })
     const pieces = await piecesOf(log, { start: 0, end: 900 })

@@ -11,6 +11,7 @@ import { formatVerifierKey, parseVerifierKey, type SignerKey, signerKey } from '
 import { openStorage } from '../../src/storage/backends.ts'
 import type { KeyValueStore } from '../../src/storage/storage.ts'
 import { CommitQueue, type HighWaterMark, type MarkRecord } from '../../src/witness/commit-queue.ts'
+import type { SignMessage } from '../../src/witness/cosigners.ts'
 import type { WitnessEvent } from '../../src/witness/events.ts'
 import { logList } from '../../src/witness/log-list.ts'
 import { Witness } from '../../src/witness/witness.ts'
@@ -44,6 +45,7 @@ export interface MemoryWitnessOptions {
   readonly ed25519Only?: boolean
   readonly store?: KeyValueStore
   readonly mark?: HighWaterMark
+  readonly signMessage?: SignMessage
 }
 
 /** A mark that forgets at the end of the process. */
@@ -87,6 +89,7 @@ export const memoryWitness = async (options: MemoryWitnessOptions): Promise<Memo
     store,
     queue: await CommitQueue.open(store, mark),
     keys,
+    signMessage: options.signMessage,
     logs: () => logs,
     accusations: evidence,
     clock: () => time,

@@ -60,7 +60,7 @@ describe('[KEY-7] a second key in the folder', () => {
       const cosigners = new Cosigners(dir.keys, () => 1_700_000_000_000)
       const log = signedLog()
       const text5 = parseNote(log.checkpoint(5)).text
-      const signatures = cosigners.sign(text5, 1_700_000_000)
+      const signatures = await cosigners.sign(text5, 1_700_000_000)
       const note = formatNote({ text: text5, signatures })
       return openNote(note, cosigners.verifiers).verified.map(({ name }) => name)
     } finally {

@@ -4,14 +4,24 @@ import { SUBTREE_V1 } from '../../src/note/algorithm.ts'
 import { parseSignatures } from '../../src/note/note.ts'
 import { formatSignSubtree, parseSignSubtree } from '../../src/tlog/protocol/sign-subtree.ts'
 import { cosignatureTime } from '../../src/tlog/signatures/index.ts'
-import { verifySubtreeSignature } from '../../src/tlog/signatures/mldsa44.ts'
+import { signCosignedMessage, verifySubtreeSignature } from '../../src/tlog/signatures/mldsa44.ts'
+import type { SignMessage } from '../../src/witness/cosigners.ts'
 import { memoryWitness } from '../support/memory-witness.ts'
 import { signedLog } from '../support/signed-log.ts'
 
 const log = signedLog()
 
-const witnessed = async (size: number, ed25519Only = false) => {
-  const made = await memoryWitness({ vkeys: [log.vkey], ed25519Only })
+const witnessed = async (
+  size: number,
+  {
+    ed25519Only = false,
+    signMessage = async (key, message) => signCosignedMessage(key, message),
+  }: {
+    readonly ed25519Only?: boolean
+    readonly signMessage?: SignMessage
+  } = {},
+) => {
+  const made = await memoryWitness({ vkeys: [log.vkey], ed25519Only, signMessage })
   await made.post('/add-checkpoint', log.request(0, size))
   const reference = (await made.witness.latestOf(log.origin)) ?? new Uint8Array(0)
   const body = (start: number, end: number, checkpoint = reference): Uint8Array =>
@@ -26,6 +36,25 @@ const witnessed = async (size: number, ed25519Only = false) => {
 }
 
 describe('sign-subtree', () => {
+  it('[WIT-11] pushes back what is asked for while eight are being signed', async () => {
+    const waiting: (() => void)[] = []
+    let slow = false
+    const signMessage: SignMessage = async (key, message) => {
+      if (slow) await new Promise<void>((resolve) => waiting.push(resolve))
+      return signCosignedMessage(key, message)
+    }
+    const { post, body } = await witnessed(14, { signMessage })
+    slow = true
+    const asked = Array.from({ length: 8 }, () => post('/sign-subtree', body(8, 13)))
+    await expect.poll(() => waiting.length).toBe(8)
+    const ninth = await post('/sign-subtree', body(8, 13))
+    expect([ninth.status, ninth.headers.get('retry-after')]).toEqual([429, '1'])
+    slow = false
+    for (const go of waiting) go()
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(8).fill(200))
+    expect((await post('/sign-subtree', body(8, 13))).status).toBe(200)
+  })
+
   it('[WIT-11] cosigns every subtree of a checkpoint that it cosigned, and "the timestamp MUST be zero"', async () => {
     const { post, body, keys } = await witnessed(14)
     const key = keys.find(({ algorithm }) => algorithm === SUBTREE_V1)
@@ -81,7 +110,7 @@ describe('sign-subtree', () => {
     const stranger = signedLog('log.example/stranger', 3)
     const { post, body } = await witnessed(14)
     expect((await post('/sign-subtree', body(8, 13, stranger.checkpoint(14)))).status).toBe(404)
-    const plain = await witnessed(14, true)
+    const plain = await witnessed(14, { ed25519Only: true })
     expect((await plain.post('/sign-subtree', plain.body(8, 13))).status).toBe(404)
   })
 

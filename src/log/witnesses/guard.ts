@@ -33,9 +33,8 @@ export interface GuardReport {
 export const askWitnesses = async ({ policy, links, head, proceedWithout }: GuardParts): Promise<GuardReport> => {
   const { size, checkpoint, tree } = head
   const cosignable = { size, checkpoint, proofFrom: (from: number) => tree.consistencyProof(from) }
-  const never = new AbortController().signal
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++)
-    await Promise.all(links.filter((link) => !hasAnswered(link)).map((link) => link.cosign(cosignable, never)))
+    await Promise.all(links.filter((link) => !hasAnswered(link)).map((link) => link.cosign(cosignable)))
   for (const { state, detail, names } of links) {
     const who = names.join(', ')
     if (state === 'ahead') throw new RefusedError('behind_witness', `${who}: ${detail}`)

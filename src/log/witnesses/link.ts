@@ -54,6 +54,8 @@ export class WitnessLink {
   #failures = 0
   #notBefore = Number.NEGATIVE_INFINITY
   #busy = false
+  /** One for each witness: many listeners on one signal would be warned of. */
+  readonly #stop = new AbortController()
 
   constructor(parts: LinkParts) {
     this.#parts = parts
@@ -81,15 +83,15 @@ export class WitnessLink {
   }
 
   /** Asks for a cosignature. Resolves to none when there is none to be had; never rejects. */
-  async cosign(head: CosignableHead, signal: AbortSignal): Promise<readonly NoteSignature[]> {
+  async cosign(head: CosignableHead): Promise<readonly NoteSignature[]> {
     this.#busy = true
     try {
-      const signatures = await this.#ask(head, signal)
+      const signatures = await this.#ask(head)
       this.#failures = 0
       this.#set('cosigning', `cosigned size ${head.size}`)
       return signatures
     } catch (error) {
-      if (signal.aborted) return []
+      if (this.#stop.signal.aborted) return []
       this.#fail(error)
       return []
     } finally {
@@ -97,12 +99,17 @@ export class WitnessLink {
     }
   }
 
+  /** Breaks off what is under way; what is asked afterwards gets no cosignature. */
+  stop(): void {
+    this.#stop.abort(new TlogError('refused', 'the log is stopping'))
+  }
+
   /** Twice at most: a witness that changes its mind about its own size is not followed further. */
-  async #ask(head: CosignableHead, signal: AbortSignal): Promise<readonly NoteSignature[]> {
+  async #ask(head: CosignableHead): Promise<readonly NoteSignature[]> {
     for (let attempt = 1; ; attempt++) {
       const oldSize = Math.min(this.#size, head.size)
       const proof = oldSize === 0 ? [] : await head.proofFrom(oldSize)
-      const reply = await this.#parts.ask({ oldSize, proof, checkpoint: head.checkpoint }, signal)
+      const reply = await this.#parts.ask({ oldSize, proof, checkpoint: head.checkpoint }, this.#stop.signal)
       if (reply.kind === 'cosigned') {
         this.#size = head.size
         return reply.signatures

@@ -3,7 +3,7 @@ import { TileTree } from '../../client/tile-tree.ts'
 import { witnessClient } from '../../client/witness-client.ts'
 import { formatNote, type NoteSignature, parseNote } from '../../note/note.ts'
 import type { Clock } from '../../primitives/clock.ts'
-import { isTlogError, TlogError } from '../../primitives/error.ts'
+import { isTlogError } from '../../primitives/error.ts'
 import { equalHash } from '../../primitives/hash.ts'
 import type { KeyValueStore } from '../../storage/storage.ts'
 import type { Policy, PolicyWitness } from '../../tlog/policy.ts'
@@ -63,7 +63,6 @@ interface Waiter {
 export class Witnessing {
   readonly links: readonly WitnessLink[]
   readonly #parts: WitnessingParts
-  readonly #stop = new AbortController()
   readonly #waiters = new Set<Waiter>()
   #witnessed: PublishedCheckpoint | undefined
   #roundAt = Number.NEGATIVE_INFINITY
@@ -73,6 +72,7 @@ export class Witnessing {
   #collected:
     | { readonly head: PublishedCheckpoint; readonly by: Map<WitnessLink, readonly NoteSignature[]> }
     | undefined
+  #stopped = false
   #wake: (() => void) | undefined
   #running: Promise<void> | undefined
 
@@ -112,7 +112,8 @@ export class Witnessing {
 
   /** Ends them, and leaves what is under way. */
   async stop(): Promise<void> {
-    this.#stop.abort(new TlogError('refused', 'the log is stopping'))
+    this.#stopped = true
+    for (const link of this.links) link.stop()
     this.#wake?.()
     await this.#running
   }
@@ -151,7 +152,7 @@ export class Witnessing {
 
   async #run(): Promise<void> {
     const { now, head, limits, observe } = this.#parts
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stopped) {
       const isNew = head().size !== this.#witnessed?.size
       const intervalMs = Math.min(LONGEST_INTERVAL_MS, limits.intervalMs * 2 ** this.#misses)
       const dueAt = this.#roundAt + (isNew ? Math.max(intervalMs, limits.intervalMs) : limits.refreshMs)
@@ -174,7 +175,7 @@ export class Witnessing {
         resolve()
       }
       const timer = setTimeout(done, ms)
-      this.#wake = isNew && !this.#stop.signal.aborted ? undefined : done
+      this.#wake = isNew && !this.#stopped ? undefined : done
     })
   }
 
@@ -190,7 +191,7 @@ export class Witnessing {
     const asked = this.links
       .filter((link) => link.isFree && !by.has(link))
       .map(async (link) => {
-        const signatures = await link.cosign(cosignable, this.#stop.signal)
+        const signatures = await link.cosign(cosignable)
         if (signatures.length > 0) by.set(link, signatures)
         const all = [...by.values()].flat()
         if (!published && this.#hasQuorum(all)) {
@@ -201,7 +202,7 @@ export class Witnessing {
       })
     await firstTrue(asked)
     this.#misses = published ? 0 : this.#misses + 1
-    if (published || this.#stop.signal.aborted) return
+    if (published || this.#stopped) return
     const reasons = this.links.map(({ names, state, detail }) => `${names.join(', ')}: ${state}, ${detail}`)
     this.#parts.observe({ kind: 'no quorum', size: head.size, reasons })
   }

@@ -6,7 +6,7 @@ import { isTlogError, TlogError } from '../../primitives/error.ts'
 import { asHash, type Hash } from '../../primitives/hash.ts'
 import { MLDSA44_SIGNATURE_SIZE, mldsa44Keys, signMldsa44, verifyMldsa44 } from '../../primitives/mldsa44.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
-import { splitTimestamped } from './timestamped.ts'
+import { joinTimestamped, splitTimestamped } from './timestamped.ts'
 
 /** A range of leaves of a log and the root of the tree over them. A checkpoint is the range from 0 to its size. */
 export interface Subtree {
@@ -47,7 +47,7 @@ export const mldsa44Verifier = (key: VerifierKey): NoteVerifier => ({
   name: key.name,
   keyId: key.keyId,
   verify: (text, signature) => {
-    const subtree = ifWellFormed(() => subtreeOf(text))
+    const subtree = ifWellFormed(() => checkpointSubtree(text))
     return subtree !== undefined && verifySubtreeSignature(key, subtree, signature)
   },
 })
@@ -56,19 +56,26 @@ export const mldsa44Verifier = (key: VerifierKey): NoteVerifier => ({
  * Signs checkpoints with a key of type 0x06, stating `time` in POSIX seconds, or 0 for no statement about time. Its
  * `sign` throws `malformed` for a text that is not a checkpoint or whose origin is over 255 bytes.
  */
-export const mldsa44Signer = (key: SignerKey, time: number): NoteSigner => {
-  const secretKey = secretKeyOf(key)
-  return {
-    name: key.name,
-    keyId: key.keyId,
-    vkey: formatVerifierKey(key),
-    sign: (text) => signTimestamped(key.name, secretKey, subtreeOf(text), time),
-  }
+export const mldsa44Signer = (key: SignerKey, time: number): NoteSigner => ({
+  name: key.name,
+  keyId: key.keyId,
+  vkey: formatVerifierKey(key),
+  sign: (text) => signTimestamped(key, checkpointSubtree(text), time),
+})
+
+/** The subtree that a cosignature of a checkpoint's text is about. Throws `malformed` for a text that is no checkpoint. */
+export const checkpointSubtree = (text: string): Subtree => {
+  const { origin, size, root } = parseCheckpoint(text)
+  // spec: If signing a checkpoint, [start] MUST be zero. If signing a checkpoint, [end] is the size of the tree.
+  return { origin, start: 0, end: size, hash: root }
 }
 
 /** Signs a subtree without a time, as `sign-subtree` answers it: the bytes after the key ID. Throws as `cosignedMessage`. */
-export const signSubtree = (key: SignerKey, subtree: Subtree): Uint8Array =>
-  signTimestamped(key.name, secretKeyOf(key), subtree, 0)
+export const signSubtree = (key: SignerKey, subtree: Subtree): Uint8Array => signTimestamped(key, subtree, 0)
+
+/** The bare signature of a message that `cosignedMessage` made, by a key of type 0x06: what takes time when one cosigns. */
+export const signCosignedMessage = (key: SignerKey, message: Uint8Array): Uint8Array =>
+  signMldsa44(message, secretKeyOf(key))
 
 /** True when `signature`, the bytes after the key ID, is the key's over the subtree, at the time that it states. */
 export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signature: Uint8Array): boolean => {
@@ -81,12 +88,6 @@ export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signa
 // spec: uint8 label[12] = "subtree/v1\n\0";
 const LABEL = encodeUtf8('subtree/v1\n\0')
 
-const subtreeOf = (text: string): Subtree => {
-  const { origin, size, root } = parseCheckpoint(text)
-  // spec: If signing a checkpoint, [start] MUST be zero. If signing a checkpoint, [end] is the size of the tree.
-  return { origin, start: 0, end: size, hash: root }
-}
-
 /** Made once for each key: that takes as long as half a signature. */
 const secretKeyOf = (key: SignerKey): Uint8Array => {
   const known = secretKeys.get(key)
@@ -98,8 +99,8 @@ const secretKeyOf = (key: SignerKey): Uint8Array => {
 
 const secretKeys = new WeakMap<SignerKey, Uint8Array>()
 
-const signTimestamped = (cosigner: string, secretKey: Uint8Array, subtree: Subtree, time: number): Uint8Array =>
-  concatBytes(encodeUint64(time), signMldsa44(cosignedMessage({ ...subtree, cosigner, timestamp: time }), secretKey))
+const signTimestamped = (key: SignerKey, subtree: Subtree, time: number): Uint8Array =>
+  joinTimestamped(time, signCosignedMessage(key, cosignedMessage({ ...subtree, cosigner: key.name, timestamp: time })))
 
 // spec: opaque cosigner_name<1..2^8-1>; opaque log_origin<1..2^8-1>;
 const opaque8 = (text: string): Uint8Array => {

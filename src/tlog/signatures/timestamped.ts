@@ -1,5 +1,5 @@
 /** The structure `timestamped_signature` of cosignatures: a time and a signature (c2sp.org/tlog-cosignature). */
-import { readUint64 } from '../../primitives/bytes.ts'
+import { concatBytes, encodeUint64, readUint64 } from '../../primitives/bytes.ts'
 
 /** Bytes of the time before the signature. */
 export const TIMESTAMP_SIZE = 8
@@ -15,3 +15,7 @@ export const splitTimestamped = (
   if (bytes[0] !== 0 || (bytes[1] ?? 0) >= 0x20) return undefined
   return { time: readUint64(bytes), signature: bytes.subarray(TIMESTAMP_SIZE) }
 }
+
+/** A cosignature from its time in POSIX seconds and its signature. Throws RangeError for a time over 2^53−1. */
+export const joinTimestamped = (time: number, signature: Uint8Array): Uint8Array =>
+  concatBytes(encodeUint64(time), signature)
