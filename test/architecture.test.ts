@@ -43,10 +43,11 @@ const rules: Architecture = {
   pure,
   browser: ['client', 'dashboard'],
   shell: ['cli'],
-  lists: ['index.ts', 'client/index.ts', 'primitives/sha256.ts', 'primitives/ed25519.ts'],
+  lists: ['index.ts', 'client/index.ts', 'primitives/sha256.ts', 'primitives/ed25519.ts', 'primitives/mldsa44.ts'],
   aliases: {
     '#sha256': ['primitives/sha256.node.ts', 'primitives/sha256.portable.ts'],
     '#ed25519': ['primitives/ed25519.node.ts', 'primitives/ed25519.portable.ts'],
+    '#mldsa44': ['primitives/mldsa44.node.ts', 'primitives/mldsa44.portable.ts'],
   },
   maxLines: 400,
 }

@@ -4,7 +4,7 @@ import { concatBytes, encodeUtf8 } from '../primitives/bytes.ts'
 import { ed25519PublicKey } from '../primitives/ed25519.ts'
 import { assertEd25519Key, ED25519_KEY_SIZE } from '../primitives/ed25519-key.ts'
 import { TlogError } from '../primitives/error.ts'
-import { MLDSA44_KEY_SIZE, MLDSA44_SEED_SIZE, mldsa44Keys } from '../primitives/mldsa44.ts'
+import { MLDSA44_KEY_SIZE, MLDSA44_SEED_SIZE, mldsa44PublicKey } from '../primitives/mldsa44.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import { type Algorithm, COSIGNATURE_V1, ED25519, SUBTREE_V1 } from './algorithm.ts'
 import { assertKeyName } from './characters.ts'
@@ -90,7 +90,7 @@ const ed25519: KeyAlgorithm = {
 
 const mldsa44: KeyAlgorithm = {
   seedSize: MLDSA44_SEED_SIZE,
-  publicKeyOf: (seed) => mldsa44Keys(seed).publicKey,
+  publicKeyOf: mldsa44PublicKey,
   assertPublicKey: (publicKey) => {
     // Every string of this length is a key: FIPS 204 algorithm 23 has no failure.
     if (publicKey.length === MLDSA44_KEY_SIZE) return

@@ -8,6 +8,7 @@ import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey, sig
 import { equalBytes } from '../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
+import { mldsa44Provider } from '../primitives/mldsa44.ts'
 import { openStorage } from '../storage/backends.ts'
 import { syncFolder, writeNewFile } from '../storage/files.node.ts'
 import { openSlots } from '../storage/slots.node.ts'
@@ -64,8 +65,8 @@ export interface WitnessDir extends AsyncDisposable {
   readonly keys: readonly SignerKey[]
   readonly storage: Storage
   readonly queue: CommitQueue
-  /** Signs with the ML-DSA-44 keys, on other threads. */
-  readonly signMessage: SignMessage
+  /** Signs with the ML-DSA-44 keys on other threads, where that takes milliseconds; undefined where it does not. */
+  readonly signMessage: SignMessage | undefined
 }
 
 /** How to open it. */
@@ -100,6 +101,7 @@ export const openWitnessDir = async (options: WitnessDirOptions): Promise<Witnes
   const other = keys.find((key) => name !== undefined && key.name !== name)
   if (other !== undefined) throw new TlogError('refused', `the ${kind} in ${path} is ${other.name}, not ${name}`)
   const storage = await openStorage(`level:${join(path, witnessFiles.database)}`)
+  const opened: AsyncDisposable[] = [storage]
   try {
     const slots = await openSlots({ path: mark, create: false, title: 'mark' }).catch((cause: unknown) => {
       if (!isTlogError(cause, 'not_found')) throw cause
@@ -107,17 +109,18 @@ export const openWitnessDir = async (options: WitnessDirOptions): Promise<Witnes
         cause,
       })
     })
+    opened.push(slots)
     const queue = await CommitQueue.open(storage.keyValue('witness'), slots)
     const threads = new SigningThreads(keys, availableParallelism())
+    const signMessage = mldsa44Provider === 'noble' ? threads.sign : undefined
     const dispose = async (): Promise<void> => {
       await threads[Symbol.asyncDispose]()
       await queue.drain()
-      await storage[Symbol.asyncDispose]()
-      await slots[Symbol.asyncDispose]()
+      for (const one of opened) await one[Symbol.asyncDispose]()
     }
-    return { path, keys, storage, queue, signMessage: threads.sign, [Symbol.asyncDispose]: dispose }
+    return { path, keys, storage, queue, signMessage, [Symbol.asyncDispose]: dispose }
   } catch (error) {
-    await storage[Symbol.asyncDispose]()
+    for (const one of opened) await one[Symbol.asyncDispose]()
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { COSIGNATURE_V1, SUBTREE_V1 } from '../../src/note/algorithm.ts'
 import { signerKey } from '../../src/note/key.ts'
-import { signCosignedMessage } from '../../src/tlog/signatures/mldsa44.ts'
+import { verifyMldsa44 } from '../../src/primitives/mldsa44.ts'
 import type { SigningThreads as Threads } from '../../src/witness/signing-threads.node.ts'
 import { repositoryRoot } from '../support/root.ts'
 
@@ -16,14 +16,15 @@ const first = signerKey('w.example', SUBTREE_V1, new Uint8Array(32).fill(2))
 const second = signerKey('w.example', SUBTREE_V1, new Uint8Array(32).fill(3))
 
 describe('SigningThreads', () => {
-  it('signs with each key what one thread would have signed, each message its own signature', async () => {
+  it('signs each message with the key that was asked for', async () => {
     await using threads = new SigningThreads([ed25519, first, second], 2)
     const tasks = Array.from({ length: 12 }, (_, i) => ({
       key: i % 3 === 0 ? second : first,
       message: new Uint8Array(i + 1).fill(i),
     }))
     const signatures = await Promise.all(tasks.map(({ key, message }) => threads.sign(key, message)))
-    expect(signatures).toEqual(tasks.map(({ key, message }) => signCosignedMessage(key, message)))
+    for (const [i, { key, message }] of tasks.entries())
+      expect(verifyMldsa44(signatures[i] ?? message, message, key.publicKey)).toBe(true)
   })
 
   it('signs with no key that it was not started with', async () => {
@@ -34,10 +35,10 @@ describe('SigningThreads', () => {
 
   it('rejects what a thread cannot sign, and signs the next', async () => {
     await using threads = new SigningThreads([first], 1)
-    const bad = 'no bytes' as unknown as Uint8Array
+    const bad = undefined as unknown as Uint8Array
     await expect(threads.sign(first, bad)).rejects.toThrow(Error)
     const message = new Uint8Array(7)
-    expect(await threads.sign(first, message)).toEqual(signCosignedMessage(first, message))
+    expect(verifyMldsa44(await threads.sign(first, message), message, first.publicKey)).toBe(true)
   })
 
   it('rejects what waits when it is stopped, and everything afterwards', async () => {

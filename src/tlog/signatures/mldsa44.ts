@@ -4,7 +4,7 @@ import { formatVerifierKey, type SignerKey, type VerifierKey } from '../../note/
 import { concatBytes, encodeUint64, encodeUtf8 } from '../../primitives/bytes.ts'
 import { isTlogError, TlogError } from '../../primitives/error.ts'
 import { asHash, type Hash } from '../../primitives/hash.ts'
-import { MLDSA44_SIGNATURE_SIZE, mldsa44Keys, signMldsa44, verifyMldsa44 } from '../../primitives/mldsa44.ts'
+import { MLDSA44_SIGNATURE_SIZE, signMldsa44, verifyMldsa44 } from '../../primitives/mldsa44.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import { joinTimestamped, splitTimestamped } from './timestamped.ts'
 
@@ -74,8 +74,7 @@ export const checkpointSubtree = (text: string): Subtree => {
 export const signSubtree = (key: SignerKey, subtree: Subtree): Uint8Array => signTimestamped(key, subtree, 0)
 
 /** The bare signature of a message that `cosignedMessage` made, by a key of type 0x06: what takes time when one cosigns. */
-export const signCosignedMessage = (key: SignerKey, message: Uint8Array): Uint8Array =>
-  signMldsa44(message, secretKeyOf(key))
+export const signCosignedMessage = (key: SignerKey, message: Uint8Array): Uint8Array => signMldsa44(message, key.seed)
 
 /** True when `signature`, the bytes after the key ID, is the key's over the subtree, at the time that it states. */
 export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signature: Uint8Array): boolean => {
@@ -87,17 +86,6 @@ export const verifySubtreeSignature = (key: VerifierKey, subtree: Subtree, signa
 
 // spec: uint8 label[12] = "subtree/v1\n\0";
 const LABEL = encodeUtf8('subtree/v1\n\0')
-
-/** Made once for each key: that takes as long as half a signature. */
-const secretKeyOf = (key: SignerKey): Uint8Array => {
-  const known = secretKeys.get(key)
-  if (known !== undefined) return known
-  const { secretKey } = mldsa44Keys(key.seed)
-  secretKeys.set(key, secretKey)
-  return secretKey
-}
-
-const secretKeys = new WeakMap<SignerKey, Uint8Array>()
 
 const signTimestamped = (key: SignerKey, subtree: Subtree, time: number): Uint8Array =>
   joinTimestamped(time, signCosignedMessage(key, cosignedMessage({ ...subtree, cosigner: key.name, timestamp: time })))

@@ -6,7 +6,7 @@ import { formatNote, openNote, parseNote, signNote } from '../../../src/note/not
 import { concatBytes, encodeUint64, encodeUtf8 } from '../../../src/primitives/bytes.ts'
 import { verifyEd25519 } from '../../../src/primitives/ed25519.ts'
 import { asHash } from '../../../src/primitives/hash.ts'
-import { mldsa44Keys, signMldsa44 } from '../../../src/primitives/mldsa44.ts'
+import { signMldsa44 } from '../../../src/primitives/mldsa44.ts'
 import { formatCheckpoint } from '../../../src/tlog/checkpoint.ts'
 import { cosignatureTime, signatureAlgorithms, signerOf, verifierOf } from '../../../src/tlog/signatures/index.ts'
 import {
@@ -41,8 +41,10 @@ describe.each(list)('signature type %i', (algorithm) => {
     expect([verifier.name, verifier.keyId]).toEqual([key.name, key.keyId])
   })
 
-  it('signs the same bytes for the same text and time', () => {
-    expect(signerOf(key, { time: 1679315147 }).sign(text)).toEqual(signature)
+  it('signs the same statement for the same text and time', () => {
+    const again = signerOf(key, { time: 1679315147 }).sign(text)
+    expect(again.subarray(0, 8)).toEqual(signature.subarray(0, 8))
+    expect(verifier.verify(text, again)).toBe(true)
   })
 
   it('refuses another text, another key and other lengths', () => {
@@ -170,13 +172,14 @@ describe('cosignatures of type 0x06', () => {
       encodeUint64(13),
       root,
     )
-    const signature = concatBytes(encodeUint64(1), signMldsa44(message, mldsa44Keys(seed).secretKey))
+    const signature = concatBytes(encodeUint64(1), signMldsa44(message, seed))
     expect(verifySubtreeSignature(key, subtree, signature)).toBe(false)
   })
 
   it('is the same as a checkpoint cosignature when a subtree starts at 0', () => {
-    const signature = signerOf(key, { time: 0 }).sign(text)
-    expect(signSubtree(key, { origin: 'log.example', start: 0, end: 300, hash: root })).toEqual(signature)
+    const checkpoint: Subtree = { origin: 'log.example', start: 0, end: 300, hash: root }
+    expect(verifySubtreeSignature(key, checkpoint, signerOf(key, { time: 0 }).sign(text))).toBe(true)
+    expect(verifierOf(key).verify(text, signSubtree(key, checkpoint))).toBe(true)
   })
 
   it('takes names and origins of 255 bytes and refuses 256', () => {
