@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type Architecture, findings, readTree } from './support/architecture.ts'
 import { repositoryRoot } from './support/root.ts'
 
-const pure = ['primitives', 'merkle', 'note', 'tlog']
+const pure = ['primitives', 'merkle', 'note', 'tlog', 'event']
 
 const rules: Architecture = {
   layers: {
@@ -14,6 +14,7 @@ const rules: Architecture = {
     merkle: ['primitives'],
     note: ['primitives'],
     tlog: ['primitives', 'merkle', 'note'],
+    event: ['primitives'],
     storage: ['primitives'],
     client: pure,
     log: [...pure, 'storage', 'client'],
@@ -21,17 +22,18 @@ const rules: Architecture = {
     monitor: [...pure, 'storage', 'client', 'gossip'],
     witness: [...pure, 'storage'],
     mirror: [...pure, 'storage', 'client', 'log', 'witness'],
-    audit: ['primitives', 'merkle', 'tlog', 'storage', 'log'],
+    audit: ['primitives', 'merkle', 'tlog', 'event', 'storage', 'log'],
     http: [...pure, 'log', 'witness', 'gossip', 'mirror', 'monitor', 'audit'],
     dashboard: [...pure, 'client'],
     cli: [...pure, 'storage', 'client', 'log', 'monitor', 'witness', 'gossip', 'mirror', 'audit', 'http'],
     index: [...pure, 'storage', 'client', 'log', 'monitor', 'witness', 'audit', 'http'],
   },
   packages: {
-    'node:': ['storage', 'log', 'witness', 'mirror', 'http', 'cli'],
+    'node:': ['storage', 'log', 'witness', 'mirror', 'audit', 'http', 'cli'],
     '@noble/ed25519': ['primitives'],
     '@noble/hashes': ['primitives'],
     '@noble/post-quantum': ['primitives'],
+    cborg: ['event'],
     level: ['storage'],
     hono: ['http'],
     '@hono/node-server': ['http'],

@@ -1,6 +1,7 @@
 /** The stages of an entry, as types: what a value may be used for is what has been earned for it. */
 import type { TileTree } from '../client/tile-tree.ts'
 import type { Hash } from '../primitives/hash.ts'
+import type { ChangesByStore } from '../storage/storage.ts'
 
 /** Bytes that a producer wants in the log, at most 65,535 of them. */
 export type Entry = Uint8Array
@@ -37,13 +38,17 @@ export interface Appended {
   readonly checkpoint: PublishedCheckpoint
 }
 
+/** What has to be written in the commit of some entries, given the index of each in the order in which they were given. */
+export type RowsBeside = (indices: readonly number[]) => ChangesByStore
+
 /** Takes entries and answers where they went. */
 export interface Appender {
   /**
    * Resolves once all entries are synced, integrated and under a published checkpoint; they must not change before that.
    * Rejects with `pushback` when the pool is full, `too_large` for an entry over the limit, `poisoned` or `refused` when
    * the log takes no more entries (in all of which nothing was kept), and with `unknown_outcome` when a write failed and
-   * the entries may or may not be there: appending the same bytes again is safe.
+   * the entries may or may not be there: appending the same bytes again is safe. What `beside` answers is in the commit
+   * of the entries, unless all of them are there already; it is asked once, at the end, and must not throw.
    */
-  append(entries: readonly Entry[]): Promise<Appended>
+  append(entries: readonly Entry[], beside?: RowsBeside): Promise<Appended>
 }

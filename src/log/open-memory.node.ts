@@ -4,6 +4,7 @@ import { ED25519 } from '../note/algorithm.ts'
 import { formatVerifierKey, signerKey } from '../note/key.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { openStorage } from '../storage/backends.ts'
+import type { Storage } from '../storage/storage.ts'
 import { signerOf, verifierOf } from '../tlog/signatures/index.ts'
 import { memoryLedger } from './ledger.ts'
 import { createLog, type Log, type LogOptions, openLog } from './open.ts'
@@ -17,6 +18,7 @@ export interface OpenMemoryOptions extends Omit<LogOptions, 'store' | 'ledger' |
 /** An open log in memory and the keys that were made for it. */
 export interface OpenMemory extends AsyncDisposable {
   readonly log: Log
+  readonly storage: Storage
   readonly vkey: string
   /** Signs RFC 6962 tree heads; ECDSA on P-256. */
   readonly treeHeadKey: KeyObject
@@ -32,6 +34,7 @@ export const openMemoryLog = async ({ origin, ...options }: OpenMemoryOptions): 
   const log = await openLog(parts)
   return {
     log,
+    storage,
     vkey: formatVerifierKey(secret),
     treeHeadKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
     [Symbol.asyncDispose]: async () => {

@@ -1,7 +1,7 @@
 /** The pool: what waits for the next commit, bounded in entries and bytes. */
 import { TlogError } from '../primitives/error.ts'
 import { MAX_ENTRY_SIZE } from '../tlog/entry-bundle.ts'
-import type { Appended, Entry } from './log.ts'
+import type { Appended, Entry, RowsBeside } from './log.ts'
 
 /** Bounds. A submission is never split between commits. */
 export interface PoolLimits {
@@ -28,6 +28,8 @@ export interface Submission {
   readonly entries: readonly Entry[]
   /** 32 bytes for each entry, where they were hashed before their turn. */
   leafHashes?: Uint8Array
+  /** What is committed with them. */
+  readonly beside?: RowsBeside | undefined
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }

@@ -5,13 +5,13 @@ import { concatBytes, equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { HASH_SIZE } from '../primitives/hash.ts'
-import type { LogStore, Version } from '../storage/storage.ts'
+import type { Change, ChangesByStore, LogStore, Version } from '../storage/storage.ts'
 import type { Observe } from './events.ts'
 import { formatHead } from './head.ts'
 import { type Integration, integrate, type TreeState } from './integrate.ts'
 import type { KnownLeaves } from './known-leaves.ts'
 import { findLeaves, positionRow } from './leaf-index.ts'
-import type { Appended, Appender, Entry, PublishedCheckpoint, SignedHead } from './log.ts'
+import type { Appended, Appender, Entry, PublishedCheckpoint, RowsBeside, SignedHead } from './log.ts'
 import { type Placement, placeAll, placeOnce } from './place.ts'
 import { Pool, type PoolLimits, type Submission } from './pool.ts'
 import { type LogKey, type Publisher, signHead } from './publish.ts'
@@ -88,7 +88,7 @@ export class Sequencer implements Appender {
     return this.#busySince
   }
 
-  append(entries: readonly Entry[]): Promise<Appended> {
+  append(entries: readonly Entry[], beside?: RowsBeside): Promise<Appended> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped)
     const refusal = this.#parts.admit?.()
     if (refusal !== undefined) {
@@ -96,7 +96,7 @@ export class Sequencer implements Appender {
       return Promise.reject(refusal)
     }
     return new Promise((resolve, reject) => {
-      const submission: Submission = { entries, resolve, reject }
+      const submission: Submission = { entries, beside, resolve, reject }
       try {
         this.#pool.add(submission)
       } catch (error) {
@@ -154,7 +154,8 @@ export class Sequencer implements Appender {
     return { submissions, ...onlyFresh(entries, leafHashes, placement), placement }
   }
 
-  async #commit({ entries, leafHashes, placement }: Batch, start: number): Promise<void> {
+  async #commit(batch: Batch, start: number): Promise<void> {
+    const { entries, leafHashes, placement } = batch
     const { store, publisher, knownLeaves, observe } = this.#parts
     const integration = integrate(this.#state, leafHashes, treeHasher())
     await this.#nextMillisecond()
@@ -167,6 +168,7 @@ export class Sequencer implements Appender {
       entries,
       fullTiles: integration.fullTiles,
       index: knownLeaves === undefined ? [] : [...placement.rows, positionRow(head.size)],
+      beside: rowsBeside(batch),
     })
     const committed = performance.now()
     this.#published = await publisher.publish(head, tree).catch((cause: unknown) => {
@@ -264,4 +266,23 @@ const onlyFresh = (
   for (const [to, from] of fresh.entries())
     kept.set(leafHashes.subarray(from * HASH_SIZE, (from + 1) * HASH_SIZE), to * HASH_SIZE)
   return { entries: fresh.map((i) => entries[i] ?? new Uint8Array(0)), leafHashes: kept }
+}
+
+/** What all submissions of a batch want to be committed with their entries; undefined for nothing, as of raw entries. */
+const rowsBeside = ({ submissions, placement }: Batch): ChangesByStore | undefined => {
+  if (submissions.every(({ beside }) => beside === undefined)) return undefined
+  const all = new Map<string, Change[]>()
+  let end = 0
+  for (const { entries, beside } of submissions) {
+    const start = end
+    end += entries.length
+    const isNew = placement.fresh.some((position) => position >= start && position < end)
+    if (beside === undefined || !isNew) continue
+    for (const [name, changes] of beside(placement.indices.slice(start, end))) {
+      const known = all.get(name)
+      if (known === undefined) all.set(name, [...changes])
+      else known.push(...changes)
+    }
+  }
+  return all
 }

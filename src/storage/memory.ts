@@ -8,10 +8,10 @@ import type { Change, Commit, KeyValueStore, LogStore, Row, Storage, TileKey, Ve
 export const openMemory = async (): Promise<Storage> => new MemoryStorage()
 
 class MemoryStorage implements Storage {
-  readonly log = new MemoryLog()
   readonly #stores = new Map<string, MemoryMap>()
+  readonly log = new MemoryLog((name) => this.keyValue(name))
 
-  keyValue(name: string): KeyValueStore {
+  keyValue(name: string): MemoryMap {
     const store = this.#stores.get(name) ?? new MemoryMap()
     this.#stores.set(name, store)
     return store
@@ -27,12 +27,17 @@ class MemoryLog implements LogStore {
   readonly #entries: Uint8Array[] = []
   readonly #tiles = new Map<string, Uint8Array>()
   readonly #index = new Map<string, Uint8Array>()
+  readonly #storeOf: (name: string) => MemoryMap
+
+  constructor(storeOf: (name: string) => MemoryMap) {
+    this.#storeOf = storeOf
+  }
 
   async head(): Promise<Versioned | undefined> {
     return this.#head
   }
 
-  async commit({ previous, head, firstIndex, entries, fullTiles, index }: Commit): Promise<Versioned> {
+  async commit({ previous, head, firstIndex, entries, fullTiles, index, beside }: Commit): Promise<Versioned> {
     if (previous !== this.#head?.version)
       throw new TlogError('conflict', `head is version ${this.#head?.version}, not ${previous}`)
     if (firstIndex !== this.#entries.length)
@@ -40,6 +45,7 @@ class MemoryLog implements LogStore {
     for (const entry of entries) this.#entries.push(entry.slice())
     for (const [key, hashes] of fullTiles) this.#tiles.set(tileName(key), hashes.slice())
     for (const { key, value } of index) setOrDelete(this.#index, encodeHex(key), value)
+    for (const [name, changes] of beside ?? []) this.#storeOf(name).apply(changes)
     this.#head = { version: (previous ?? 0) + 1, head: head.slice() }
     return this.#head
   }
@@ -65,7 +71,15 @@ class MemoryMap implements KeyValueStore {
     return this.#rows.get(encodeHex(key))?.value
   }
 
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#rows.get(encodeHex(key))?.value)
+  }
+
   async write(changes: readonly Change[]): Promise<void> {
+    this.apply(changes)
+  }
+
+  apply(changes: readonly Change[]): void {
     for (const { key, value } of changes) {
       setOrDelete(this.#rows, encodeHex(key), value && { key: key.slice(), value: value.slice() })
     }

@@ -44,7 +44,12 @@ export interface Commit {
   readonly fullTiles: ReadonlyMap<TileKey, Uint8Array>
   /** Rows derived from the entries that must not lag behind them, such as de-duplication keys. */
   readonly index: readonly Change[]
+  /** Changes to the key-value stores of the same storage, by name: what belongs to the entries and is not part of the log. */
+  readonly beside?: ChangesByStore | undefined
 }
+
+/** Changes to several key-value stores, by their names. */
+export type ChangesByStore = ReadonlyMap<string, readonly Change[]>
 
 /** A log's durable state: a dense array of entries, full tiles, and one signed head. */
 export interface LogStore {
@@ -82,6 +87,8 @@ export interface Row {
 export interface KeyValueStore {
   /** The value, or undefined. Rejects with `corrupt` when the row's digest is wrong. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** The values of these keys, in order. Rejects with `corrupt` when the digest of one is wrong. */
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>
   /** Applies all changes or none, durably. Rejects with `poisoned` ever after a write has failed. */
   write(changes: readonly Change[]): Promise<void>
   /** The rows with `from` ≤ key < `to`, in order. Rejects with `corrupt` at the first row whose digest is wrong. */

@@ -72,6 +72,7 @@ describe('the recovery of a log', () => {
       const counts = storage.keyValue('recover')
       const progress: KeyValueStore = {
         get: (key) => counts.get(key),
+        getMany: (keys) => counts.getMany(keys),
         range: (from, to) => counts.range(from, to),
         write: (changes) => counted(() => counts.write(changes)),
       }

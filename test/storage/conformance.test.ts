@@ -134,6 +134,32 @@ describe.each(Object.keys(backends))('%s', (scheme) => {
       expect(text(await other.get(bytes('a')))).toBe('theirs')
       expect(await storage.keyValue('one').get(bytes('zz'))).toBeUndefined()
     }))
+
+  it('[STORE-8] changes to key-value stores are in the same step as the entries beside which they are', () =>
+    use(async (storage) => {
+      const { log } = storage
+      const a = storage.keyValue('a')
+      await a.write([{ key: bytes('old'), value: bytes('1') }])
+      const beside = new Map([
+        [
+          'a',
+          [
+            { key: bytes('old'), value: undefined },
+            { key: bytes('new'), value: bytes('2') },
+          ],
+        ],
+        ['b', [{ key: bytes('k'), value: bytes('3') }]],
+      ])
+      const first = await log.commit(step(undefined, 0, ['x'], { beside }))
+      const keys = [bytes('old'), bytes('new'), bytes('k'), bytes('new')]
+      expect(await a.getMany(keys)).toEqual([undefined, bytes('2'), undefined, bytes('2')])
+      expect(await storage.keyValue('b').getMany(keys)).toEqual([undefined, undefined, bytes('3'), undefined])
+      const lost = new Map([['a', [{ key: bytes('lost'), value: bytes('4') }]]])
+      const conflict = log.commit(step(undefined, 1, ['y'], { beside: lost }))
+      await expect(conflict).rejects.toSatisfy((error) => isTlogError(error, 'conflict'))
+      expect(await a.get(bytes('lost'))).toBeUndefined()
+      await log.commit(step(first.version, 1, ['y']))
+    }))
 })
 
 describe.each(Object.keys(backends).filter((scheme) => scheme !== 'memory'))('%s, opened again', (scheme) => {

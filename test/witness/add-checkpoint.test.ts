@@ -190,6 +190,7 @@ describe('add-checkpoint', () => {
     const gates: (() => void)[] = []
     const slow = {
       get: made.store.get.bind(made.store),
+      getMany: made.store.getMany.bind(made.store),
       range: made.store.range.bind(made.store),
       write: async (changes: Parameters<typeof made.store.write>[0]) => {
         await new Promise<void>((go) => gates.push(go))

@@ -1,0 +1,196 @@
+/** The routes of audit events: sending them, and reading one back (spec/audit.md). */
+import { type Context, Hono } from 'hono'
+import type { EventReader, StoredEvent } from '../audit/event-reader.ts'
+import type { Recordable } from '../audit/make-entry.ts'
+import type { Recorded, Recorder } from '../audit/recorder.ts'
+import { type Issue, parseEvent } from '../event/event.ts'
+import { EVENT_FILE_TYPE, formatEventFile, type Shown } from '../event/event-file.ts'
+import { type Group, joinGroups } from '../event/groups.ts'
+import { isJsonObject, type Json, parseStrictJson } from '../event/strict-json.ts'
+import type { PublishedCheckpoint } from '../log/log.ts'
+import type { LogReader } from '../log/reader.ts'
+import { encodeBase64 } from '../primitives/base64.ts'
+import { decodeUtf8 } from '../primitives/bytes.ts'
+import { parseDecimal } from '../primitives/decimal.ts'
+import { TlogError } from '../primitives/error.ts'
+import { type Env, readBody } from './body.ts'
+
+/** What the routes need. */
+export interface EventsAppOptions {
+  readonly recorder: Pick<Recorder, 'record'>
+  readonly events: Pick<EventReader, 'read'>
+  readonly reader: LogReader
+  /** The source whose events the request may send. Throws `unauthorized` and `forbidden`. */
+  readonly sourceOf: (authorization: string | undefined) => string
+  /** Throws unless the request may read events. */
+  readonly requireReader: (authorization: string | undefined) => void
+  /** Waits until a quorum of witnesses has cosigned a checkpoint of that size; undefined when it did not within bounds. */
+  readonly reach?: ((size: number) => Promise<PublishedCheckpoint | undefined>) | undefined
+}
+
+/** Items of one request. */
+export const MAX_ITEMS = 1_000
+
+/** Bytes of one request: a payload has 1 MiB at most. */
+const MAX_BODY = 4 * 2 ** 20
+
+const NO_STORE = { 'Cache-Control': 'no-store' }
+
+/** The app. */
+export const eventsApp = (options: EventsAppOptions): Hono<Env> => {
+  const { events, reader, requireReader } = options
+  const app = new Hono<Env>()
+  app.post('/v1/events', (c) => send(c, options))
+  app.get('/v1/events/:index', async (c) => {
+    requireReader(c.req.header('authorization'))
+    return c.json(describe(await events.read(parseDecimal(c.req.param('index')))), 200, NO_STORE)
+  })
+  app.get('/v1/events/:index/file', async (c) => {
+    requireReader(c.req.header('authorization'))
+    const event = await events.read(parseDecimal(c.req.param('index')))
+    const proof = await reader.proofFile(event.index)
+    const file = formatEventFile({ leaf: event.bytes, proof, groups: shownOf(event) })
+    return c.body(file as Uint8Array<ArrayBuffer>, 200, { ...NO_STORE, 'Content-Type': EVENT_FILE_TYPE })
+  })
+  return app
+}
+
+/** An item of a request that was not taken. */
+interface Rejected {
+  readonly item: number
+  readonly id?: string
+  readonly code: Issue['code'] | 'id_conflict' | 'too_large'
+  readonly path: string
+  readonly message: string
+  readonly hint?: string
+}
+
+const send = async (c: Context<Env>, options: EventsAppOptions): Promise<Response> => {
+  const { recorder, reader } = options
+  const source = options.sourceOf(c.req.header('authorization'))
+  const isAwaited = wantsWitnesses(c, options)
+  const body = parseStrictJson(await readBody(c, MAX_BODY))
+  const values: readonly Json[] = Array.isArray(body) ? body : [body as Json]
+  if (values.length === 0 || values.length > MAX_ITEMS)
+    throw new TlogError('malformed', `want 1 to ${MAX_ITEMS} events, got ${values.length}`)
+  const isOne = !Array.isArray(body)
+  const { items, rejected } = sortOut(values, source, isOne)
+  const { items: answers, checkpoint: signed } = await recorder.record(items.map(({ recordable }) => recordable))
+  const accepted: { readonly item: number; readonly recorded: Extract<Recorded, { kind: 'recorded' }> }[] = []
+  for (const [i, answer] of answers.entries()) {
+    const item = items[i]?.item ?? 0
+    if (answer.kind === 'recorded') accepted.push({ item, recorded: answer })
+    else rejected.push(conflictOf(item, answer, values[item], isOne))
+  }
+  const checkpoint = isAwaited && accepted.length > 0 ? await witnessed(c, signed, options) : signed
+  const withProof = c.req.query('proof') !== undefined
+  const given = await Promise.all(
+    accepted.map(async ({ item, recorded }) => ({
+      ...idOf(values[item]),
+      ...(await receiptOf(recorded, reader)),
+      ...(withProof && { proof: decodeUtf8(await reader.proofFile(recorded.index, checkpoint)) }),
+    })),
+  )
+  const answer = {
+    accepted: given,
+    rejected: rejected.toSorted((a, b) => a.item - b.item),
+    checkpoint: decodeUtf8(checkpoint.checkpoint),
+  }
+  return c.json(answer, statusOf(answer, isOne), NO_STORE)
+}
+
+const statusOf = (
+  { accepted, rejected }: { readonly accepted: readonly unknown[]; readonly rejected: readonly Rejected[] },
+  isOne: boolean,
+): 200 | 409 | 422 => {
+  if (accepted.length > 0) return 200
+  return isOne && rejected[0]?.code === 'id_conflict' ? 409 : 422
+}
+
+const sortOut = (
+  values: readonly Json[],
+  source: string,
+  isOne: boolean,
+): { readonly items: readonly { readonly item: number; readonly recordable: Recordable }[]; rejected: Rejected[] } => {
+  const items: { readonly item: number; readonly recordable: Recordable }[] = []
+  const rejected: Rejected[] = []
+  for (const [item, value] of values.entries()) {
+    const parsed = parseEvent(value)
+    if (parsed.kind === 'event') items.push({ item, recordable: { source, event: parsed.event } })
+    else
+      for (const { path, ...issue } of parsed.issues)
+        rejected.push({ item, ...idOf(value), ...issue, path: isOne ? path : `/${item}${path}` })
+  }
+  return { items, rejected }
+}
+
+const conflictOf = (
+  item: number,
+  { index }: Extract<Recorded, { kind: 'conflict' }>,
+  value: Json | undefined,
+  isOne: boolean,
+): Rejected => ({
+  item,
+  ...idOf(value),
+  code: 'id_conflict',
+  path: isOne ? '/id' : `/${item}/id`,
+  message: `another event has this id${index === undefined ? '' : `, at index ${index}`}`,
+})
+
+const idOf = (value: Json | undefined): { readonly id?: string } => {
+  const id = isJsonObject(value) ? value['id'] : undefined
+  return typeof id === 'string' ? { id: id.slice(0, 64) } : {}
+}
+
+/** Of an event that was there already, what was answered the first time is read back. */
+const receiptOf = async (
+  { index, isDuplicate, received, leafHash }: Extract<Recorded, { kind: 'recorded' }>,
+  reader: LogReader,
+) => {
+  const hash = leafHash ?? (await reader.leafHash(index))
+  return {
+    index,
+    ...(received !== undefined && { received: new Date(received).toISOString() }),
+    leaf: encodeBase64(hash),
+    dup: isDuplicate,
+  }
+}
+
+/** RFC 7240: how far to wait. Throws `usage` where there are no witnesses. */
+const wantsWitnesses = (c: Context<Env>, { reach }: EventsAppOptions): boolean => {
+  if (!/(?:^|[,;])\s*wait=witnessed(?:$|[,;\s])/.test(c.req.header('prefer') ?? '')) return false
+  if (reach === undefined) throw new TlogError('usage', 'this log has no witnesses to wait for')
+  return true
+}
+
+const witnessed = async (
+  c: Context<Env>,
+  { size }: PublishedCheckpoint,
+  { reach }: EventsAppOptions,
+): Promise<PublishedCheckpoint> => {
+  const reached = await reach?.(size)
+  if (reached === undefined)
+    throw new TlogError('unknown_outcome', `stored under size ${size}, which no quorum has cosigned yet`)
+  c.header('Preference-Applied', 'wait=witnessed')
+  return reached
+}
+
+/** An event as JSON: what was sent, and what the log knows of it. */
+const describe = ({ index, leaf, leafHash, openings, absent }: StoredEvent) => {
+  const values: Partial<Record<Group, unknown>> = {}
+  for (const [group, { value }] of Object.entries(openings))
+    if (group !== 'raw') values[group as Group] = JSON.parse(decodeUtf8(value))
+  return {
+    index,
+    received: new Date(leaf.received).toISOString(),
+    source: leaf.source,
+    number: leaf.number,
+    leaf: encodeBase64(leafHash),
+    event: { ...joinGroups(values), action: leaf.action, outcome: leaf.outcome },
+    ...(openings.raw !== undefined && { raw: encodeBase64(openings.raw.value) }),
+    ...(absent.length > 0 && { absent }),
+  }
+}
+
+const shownOf = ({ openings }: StoredEvent): Partial<Record<Group, Shown>> =>
+  Object.fromEntries(Object.entries(openings).map(([group, opening]) => [group, { kind: 'shown', opening }]))
