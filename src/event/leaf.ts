@@ -1,6 +1,6 @@
 /** The audit leaf: what an event leaves in the tree for ever, without anything personal (spec/entry.md). */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
-import { concatBytes, equalBytes } from '../primitives/bytes.ts'
+import { concatBytes, encodeUtf8, equalBytes } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { HASH_SIZE, type Hash } from '../primitives/hash.ts'
 import { hasParticulars, isAction, isOutcome, type Outcome } from './actions.ts'
@@ -143,7 +143,7 @@ const KEYS: ReadonlySet<string> = new Set(['v', 'o', 't', 'a', 'r', 's', 'n', 'p
 function checkMap(map: unknown): asserts map is LeafMap {
   const { v, o, t, a, r, s, n, p, h, c, z, d } = membersOf(map, 'an entry', (key) => KEYS.has(key))
   if (v !== 1) throw malformed(`want version 1, got ${String(v)}`)
-  if (typeof o !== 'string' || o.length < 1 || o.length > 255) throw malformed('o is no origin')
+  if (typeof o !== 'string' || o === '' || encodeUtf8(o).length > 255) throw malformed('o is no origin')
   if (!isCount(t, 0)) throw malformed('t is no time')
   if (typeof a !== 'string' || !isAction(a)) throw malformed('a is no action')
   if (typeof r !== 'string' || !isOutcome(r)) throw malformed('r is no outcome')
@@ -157,7 +157,7 @@ function checkMap(map: unknown): asserts map is LeafMap {
   if (!isCount(z, 0)) throw malformed('z is no size')
   if (d === undefined) return
   if (!hasParticulars(a)) throw malformed(`d does not belong to ${a}`)
-  for (const value of Object.values(membersOf(d, 'd', (key) => key.length > 0)))
+  for (const value of Object.values(membersOf(d, 'd', (key) => /^[a-z][a-z_]{0,31}$/.test(key))))
     if (typeof value !== 'string' && !isCount(value, 0) && !(value instanceof Uint8Array))
       throw malformed('d has something that is neither text, bytes nor unsigned')
 }
