@@ -8,8 +8,10 @@ import {
   formatTokens,
   hashToken,
   parseTokens,
+  type Role,
   requireToken,
   type StoredToken,
+  TokenTable,
 } from '../../src/http/tokens.ts'
 import { isTlogError } from '../../src/primitives/error.ts'
 import { peekCheckpoint } from '../support/append.ts'
@@ -112,7 +114,7 @@ describe('[HTTP-8] stored tokens', () => {
     const [line = ''] = text.split('\n')
     const bad = [
       `${line} x`,
-      line.replace('append', 'admin'),
+      line.replace('append', 'writer'),
       line.slice(0, -7),
       line.toUpperCase(),
       ` ${line}`,
@@ -183,5 +185,203 @@ describe('[HTTP-8] stored tokens', () => {
     const [a, b] = [hashToken('token-1'), hashToken('token-2')]
     expect(a).toHaveLength(32)
     expect(a.findIndex((byte, i) => byte !== b[i])).toBe(0)
+  })
+})
+
+const HASH = '3f0a9c'.padEnd(64, '0')
+const OTHER = '8d1107'.padEnd(64, '0')
+
+describe('[ACCESS-5] a token file', () => {
+  const base = { hash: Buffer.from(HASH, 'hex'), label: 'billing' }
+  const good: readonly (readonly [string, string, Partial<StoredToken>])[] = [
+    ['as it was before there were roles', `append ${HASH} billing`, { role: 'append' }],
+    ['with every other role', `audit ${HASH} billing`, { role: 'audit' }],
+    ['of an administrator', `admin ${HASH} billing`, { role: 'admin' }],
+    ['with a source', `append ${HASH} billing source=erp:eu/1`, { role: 'append', source: 'erp:eu/1' }],
+    ['with a tenant', `read ${HASH} billing tenant=acme.eu`, { role: 'read', tenant: 'acme.eu' }],
+    [
+      'with everything',
+      `append ${HASH} billing source=erp tenant=acme expires=2027-01-31T00:00:00Z`,
+      { role: 'append', source: 'erp', tenant: 'acme', expires: '2027-01-31T00:00:00Z' },
+    ],
+    [
+      'with parts of a second',
+      `admin ${HASH} billing expires=2027-01-31T00:00:00.250Z`,
+      { role: 'admin', expires: '2027-01-31T00:00:00.250Z' },
+    ],
+  ]
+
+  it.each(good)('has lines %s, which are written again to the letter', (_name, line, token) => {
+    const text = `${line}\n`
+    expect(parseTokens(text)).toEqual([{ ...base, hash: new Uint8Array(base.hash), ...token }])
+    expect(formatTokens(parseTokens(text))).toBe(text)
+  })
+
+  it('may have many lines, comments and empty ones between them', () => {
+    const lines = good.map(([, line], i) => line.replace(HASH, i.toString(16).padStart(64, '0')))
+    const text = `${lines.join('\n')}\n`
+    expect(formatTokens(parseTokens(text))).toBe(text)
+    expect(formatTokens(parseTokens(`# who may\n\n${lines.join('\n\n# next\n')}`))).toBe(text)
+    expect(parseTokens('')).toEqual([])
+  })
+
+  const bad: readonly (readonly [string, string])[] = [
+    ['a role that is none', `owner ${HASH} billing`],
+    ['a role that every object has', `constructor ${HASH} billing`],
+    ['a role in capitals', `Append ${HASH} billing`],
+    ['no role', `${HASH} billing`],
+    ['a hash in capitals', `append ${HASH.toUpperCase()} billing`],
+    ['a hash that is too short', `append ${HASH.slice(1)} billing`],
+    ['a hash that is too long', `append ${HASH}0 billing`],
+    ['a hash that is none', `append ${'g'.repeat(64)} billing`],
+    ['no label', `append ${HASH}`],
+    ['an empty label', `append ${HASH} `],
+    ['an empty label before an attribute', `append ${HASH}  source=erp`],
+    ['a label in two words', `append ${HASH} billing two`],
+    ['a space at its end', `append ${HASH} billing source=erp `],
+    ['two spaces', `append ${HASH} billing  source=erp`],
+    ['a carriage return after an attribute', `append ${HASH} billing source=erp\r`],
+    ['an attribute that is none', `append ${HASH} billing scope=all`],
+    ['an attribute in capitals', `append ${HASH} billing Source=erp`],
+    ['an attribute without a value', `append ${HASH} billing source`],
+    ['an attribute twice', `append ${HASH} billing source=erp source=erp`],
+    ['an expiry twice', `append ${HASH} billing expires=2027-01-31T00:00:00Z expires=2028-01-31T00:00:00Z`],
+    ['attributes in another order', `append ${HASH} billing tenant=acme source=erp`],
+    ['an expiry before the tenant', `read ${HASH} billing expires=2027-01-31T00:00:00Z tenant=acme`],
+    ['an empty source', `append ${HASH} billing source=`],
+    ['a source in capitals', `append ${HASH} billing source=ERP`],
+    ['a source that is too long', `append ${HASH} billing source=${'a'.repeat(65)}`],
+    ['the source that is the log itself', `append ${HASH} billing source=treehead`],
+    ['a source for a reader', `read ${HASH} billing source=erp`],
+    ['a source for an auditor', `audit ${HASH} billing source=erp`],
+    ['a source for an administrator', `admin ${HASH} billing source=erp`],
+    ['a tenant that is too long', `read ${HASH} billing tenant=${'a'.repeat(65)}`],
+    ['a tenant with a slash', `read ${HASH} billing tenant=a/b`],
+    ['a tenant for an administrator', `admin ${HASH} billing tenant=acme`],
+    ['an expiry that is a date', `read ${HASH} billing expires=2027-01-31`],
+    ['an expiry without a zone', `read ${HASH} billing expires=2027-01-31T00:00:00`],
+    ['an expiry with an offset', `read ${HASH} billing expires=2027-01-31T00:00:00+00:00`],
+    ['an expiry in small letters', `read ${HASH} billing expires=2027-01-31t00:00:00z`],
+    ['an expiry on a day that is none', `read ${HASH} billing expires=2027-02-29T00:00:00Z`],
+    ['an expiry in seconds', `read ${HASH} billing expires=1800000000`],
+  ]
+
+  it.each(bad)('is refused for %s, and the line is named but not quoted', (_name, line) => {
+    const text = `# a comment\n\nappend ${OTHER} first\n${line}\n`
+    expect(() => parseTokens(text)).toThrow(
+      expect.objectContaining({ code: 'malformed', message: expect.stringMatching(/^line 4 of the token file: /) }),
+    )
+    const words = line.split(' ').map((word) => word.slice(word.indexOf('=') + 1))
+    let message = ''
+    try {
+      parseTokens(text)
+    } catch (error) {
+      message = String(error)
+    }
+    for (const word of words.filter((word) => word.length > 7)) expect(message).not.toContain(word)
+  })
+
+  it('is refused for one hash with other rights, wherever it stands; with the same rights it is one token with two names', () => {
+    const same = `append ${HASH} a\nappend ${OTHER} b\nappend ${HASH} c\n`
+    expect(formatTokens(parseTokens(same))).toBe(same)
+    for (const line of [`read ${HASH} c`, `append ${HASH} c source=c`, `append ${HASH} c expires=2027-01-31T00:00:00Z`])
+      expect(() => parseTokens(`append ${HASH} a\nappend ${OTHER} b\n${line}\n`)).toThrow(/^line 3 of the token file: /)
+  })
+})
+
+describe('the table of a server', () => {
+  const token = (name: string, more: Partial<StoredToken> = {}): StoredToken => ({
+    role: 'append',
+    hash: hashToken(name),
+    label: name,
+    ...more,
+  })
+
+  it('[ACCESS-6] knows a token until the moment that it expires, by the clock it was given', () => {
+    const expires = '2026-11-20T21:47:00.250Z'
+    const at = Date.parse(expires)
+    let now = 0
+    const table = new TokenTable([token('a', { expires }), token('b')], () => now)
+    const rows = [
+      [0, 'a'],
+      [at - 1, 'a'],
+      [at, undefined],
+      [at + 1, undefined],
+      [at + 10 ** 12, undefined],
+    ] as const
+    for (const [time, label] of rows) {
+      now = time
+      expect([time, table.find('a')?.label]).toEqual([time, label])
+      expect(table.find('b')?.label).toBe('b')
+    }
+  })
+
+  it('[ACCESS-6] never knows a token with an expiry that is no time', () => {
+    const table = new TokenTable([token('a', { expires: 'never' })], () => 0)
+    expect(table.find('a')).toBeUndefined()
+  })
+
+  it('[ACCESS-7] knows at once what it is given, and nothing that is not in it any more', () => {
+    const table = new TokenTable([token('a'), token('b')], () => 0)
+    const known = (): readonly (string | undefined)[] => ['a', 'b', 'c'].map((name) => table.find(name)?.label)
+    expect(known()).toEqual(['a', 'b', undefined])
+    table.replace([token('b'), token('c')])
+    expect(known()).toEqual([undefined, 'b', 'c'])
+    table.replace([token('b', { label: 'b2', role: 'read' })])
+    expect([known(), table.find('b')?.role]).toEqual([[undefined, 'b2', undefined], 'read'])
+    table.replace([])
+    expect(known()).toEqual([undefined, undefined, undefined])
+  })
+
+  it('[ACCESS-7] takes the first of two lines for one token', () => {
+    const table = new TokenTable([token('a'), token('b'), token('a', { label: 'again' })], () => 0)
+    expect(table.find('a')?.label).toBe('a')
+  })
+
+  it('[ACCESS-8] knows tokens by their hashes alone', () => {
+    const table = new TokenTable([token('a')], () => 0)
+    const hex = Buffer.from(hashToken('a')).toString('hex')
+    for (const guess of ['', hex, hex.slice(0, 8), 'A', 'a ', '__proto__', 'constructor'])
+      expect([guess, table.find(guess)]).toEqual([guess, undefined])
+  })
+
+  it('[ACCESS-8] takes as long for a thousand tokens as for one', () => {
+    const tables = [1, 1_000].map(
+      (size) =>
+        new TokenTable(
+          Array.from({ length: size }, (_, i) => token(`token ${i}`)),
+          () => 0,
+        ),
+    )
+    const samples = tables.map((): number[] => [])
+    for (let round = 0; round < 200; round++) {
+      for (const [i, table] of tables.entries()) {
+        const start = process.hrtime.bigint()
+        for (let n = 0; n < 200; n++) table.find('token 0')
+        samples[i]?.push(Number(process.hrtime.bigint() - start) / 200)
+      }
+    }
+    const [one = 0, thousand = 0] = samples.map((list) => list.sort((a, b) => a - b)[20] ?? 0)
+    console.info(`a lookup among 1 token: ${one.toFixed(0)} ns, among 1,000: ${thousand.toFixed(0)} ns`)
+    // One after the other they would take fifty times as long.
+    expect(thousand / one).toBeLessThan(5)
+  })
+})
+
+describe('[ACCESS-1] whoever asks for a role without a clock or a tenant', () => {
+  const rows: readonly (readonly [string, Partial<StoredToken>, Role, boolean])[] = [
+    ['takes a token of the role', {}, 'append', true],
+    ['takes a token with a source', { source: 'erp' }, 'append', true],
+    ['refuses one of another role', { role: 'read' }, 'append', false],
+    ['refuses one of append for another role', {}, 'read', false],
+    ['refuses one that is bound to a tenant', { tenant: 'acme' }, 'append', false],
+    ['refuses one that expires', { expires: '9999-01-01T00:00:00Z' }, 'append', false],
+  ]
+
+  it.each(rows)('%s', (_name, more, role, taken) => {
+    const stored: StoredToken = { role: 'append', hash: hashToken('t'), label: 't', ...more }
+    const check = (): void => requireToken('Bearer t', [stored], role)
+    if (taken) expect(check).not.toThrow()
+    else expect(check).toThrow(expect.objectContaining({ code: 'unauthorized' }))
   })
 })
