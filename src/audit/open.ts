@@ -1,11 +1,15 @@
 /** Opening the audit service over a log: its recorder and its reader, wired to the table of subjects. */
 import type { Log } from '../log/open.ts'
+import { RefusedError } from '../log/refusal.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/clock.ts'
+import { encodeHex } from '../primitives/hex.ts'
 import type { KeyValueStore, Storage } from '../storage/storage.ts'
 import { EventReader } from './event-reader.ts'
+import { type OwnEvent, ownEvent } from './own-events.ts'
 import type { Sealer } from './payload.ts'
 import { type AppendedEvent, Recorder } from './recorder.ts'
-import { AUDIT_STORE } from './records.ts'
+import { AUDIT_STORE, TABLE_ROW } from './records.ts'
 import { Subjects } from './subjects.ts'
 
 /** What it is made of. */
@@ -29,15 +33,25 @@ export interface AuditOptions {
 /** An open audit service. */
 export interface Audit {
   readonly recorder: Recorder
+  /** Puts an entry of the log itself into it. Rejects as the recorder does. */
+  readonly recordOwn: (event: Omit<OwnEvent, 'id' | 'time'>) => Promise<void>
   readonly events: EventReader
   readonly subjects: Subjects
 }
 
-/** Opens. Rejects with `corrupt` and `io`. */
+/** True for a log that has events, whose payloads belong to a table of subjects. Rejects with `corrupt`. */
+export const hasSubjects = async (storage: Storage): Promise<boolean> =>
+  (await storage.keyValue(AUDIT_STORE).get(TABLE_ROW)) !== undefined
+
+/** Opens. Rejects with RefusedError `keys_of_another` for a table of another log, with `corrupt` and `io`. */
 export const openAudit = async (options: AuditOptions): Promise<Audit> => {
   const { log, storage, keys, sealer, mac, random, clock, appended } = options
   const store = storage.keyValue(AUDIT_STORE)
   const subjects = await Subjects.open({ store: keys, random, mac })
+  const bound = await store.get(TABLE_ROW)
+  if (bound === undefined) await store.write([{ key: TABLE_ROW, value: subjects.id }])
+  else if (!equalBytes(bound, subjects.id))
+    throw new RefusedError('keys_of_another', 'the table of subjects is not the one that the payloads belong to')
   const recorder = new Recorder({
     log: log.sequencer,
     store,
@@ -48,5 +62,8 @@ export const openAudit = async (options: AuditOptions): Promise<Audit> => {
     clock,
     appended,
   })
-  return { recorder, events: new EventReader({ reader: log.reader, store, subjects, sealer }), subjects }
+  const recordOwn: Audit['recordOwn'] = async (event) => {
+    await recorder.record([ownEvent({ ...event, id: `${event.action}:${encodeHex(random(12))}`, time: clock() })])
+  }
+  return { recorder, recordOwn, events: new EventReader({ reader: log.reader, store, subjects, sealer }), subjects }
 }

@@ -9,6 +9,9 @@ const ID = 0x69
 const PAYLOAD = 0x70
 const SOURCE = 0x73
 
+/** The key of the row that names the table of subjects which the payloads belong to. */
+export const TABLE_ROW = Uint8Array.of(0x74)
+
 /** Bytes of the tags in rows of ids. */
 export const TAG_SIZE = 16
 

@@ -36,6 +36,8 @@ export interface SubjectsParts {
 
 const KEY_SIZE = 32
 const TABLE_KEY = encodeUtf8('table-key')
+const TABLE_ID = encodeUtf8('table-id')
+const ID_SIZE = 16
 const NAME_ROW = 0x6e
 const HANDLE_ROW = 0x68
 
@@ -46,19 +48,26 @@ const MAX_KNOWN = 65_536
 export class Subjects {
   readonly #parts: SubjectsParts
   readonly #tableKey: Uint8Array
+  /** 16 random bytes that tell this table from others. */
+  readonly id: Uint8Array
   readonly #known = new Map<string, Subject>()
 
-  private constructor(parts: SubjectsParts, tableKey: Uint8Array) {
+  private constructor(parts: SubjectsParts, id: Uint8Array, tableKey: Uint8Array) {
     this.#parts = parts
+    this.id = id
     this.#tableKey = tableKey
   }
 
   /** Opens the table; the first time it makes the key that rows are found by. Rejects with `corrupt` and `io`. */
   static async open(parts: SubjectsParts): Promise<Subjects> {
-    const known = await parts.store.get(TABLE_KEY)
-    const tableKey = known ?? parts.random(KEY_SIZE)
-    if (known === undefined) await parts.store.write([{ key: TABLE_KEY, value: tableKey }])
-    return new Subjects(parts, tableKey)
+    const [id, tableKey] = await parts.store.getMany([TABLE_ID, TABLE_KEY])
+    if (id !== undefined && tableKey !== undefined) return new Subjects(parts, id, tableKey)
+    const made = [parts.random(ID_SIZE), parts.random(KEY_SIZE)] as const
+    await parts.store.write([
+      { key: TABLE_ID, value: made[0] },
+      { key: TABLE_KEY, value: made[1] },
+    ])
+    return new Subjects(parts, ...made)
   }
 
   /** A keyed digest: equal for equal texts, and nothing to anybody without the table. */

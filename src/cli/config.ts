@@ -118,6 +118,10 @@ export const fields = {
     '<name>',
     'the name of a new log, a host name and path of yours without a scheme (default: `treehead.local/` and eight random hex digits); a log that is there keeps its own, and does not start under another',
   ),
+  subjectKeys: optional(
+    '<folder>',
+    'where the keys that open the payloads of events are kept, which must not be in the data folder: a backup of that should not have them (default: the data folder with `.keys` behind its name; made with the first event)',
+  ),
   policy: optional(
     '<file>',
     'witnesses and their quorum (c2sp.org/tlog-policy): only what a quorum has cosigned is published at /checkpoint (default: none, every signed head is)',

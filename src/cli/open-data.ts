@@ -16,6 +16,7 @@ import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { Config } from './config.ts'
 import { guardStart } from './guard-start.ts'
+import { type AuditService, openAuditService } from './open-audit.ts'
 import { type ObserveMirror, type OpenMirrors, openMirrors } from './open-mirrors.ts'
 import { openWitnessing, type WitnessingOptions } from './open-witnessing.ts'
 
@@ -33,6 +34,8 @@ export interface OpenData extends AsyncDisposable {
   readonly disk: DiskGuard | undefined
   /** Undefined for a log without a policy. */
   readonly witnessing: Witnessing | undefined
+  /** The audit events of the log. */
+  readonly audit: AuditService
   /** Undefined for a log without mirrors. */
   readonly mirrors: OpenMirrors | undefined
 }
@@ -73,10 +76,19 @@ const openInMemory = async (config: Config, surroundings: Surroundings): Promise
     origin,
     limits: poolLimits(config),
   })
+  const { log, storage } = opened
+  const audit = await openAuditService({
+    log,
+    storage,
+    folder: undefined,
+    keysFolder: undefined,
+    clock: surroundings.clock,
+  })
   const newToken = randomBytes(32).toString('base64url')
   const tokens = parseTokens(tokenLine(newToken))
   return {
     ...opened,
+    audit,
     tokens,
     newToken,
     tokenFile: undefined,
@@ -93,13 +105,18 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   if (first) await createDataDir({ path, origin, ledgerPath, clock, tokenLine })
   const volumes = [path, ...(ledgerPath === undefined ? [] : [dirname(resolve(ledgerPath))])]
   const disk = await openDiskGuard({ paths: volumes, minFreeBytes })
-  const late: { witnessing?: Witnessing | undefined; mirrors?: OpenMirrors | undefined } = {}
+  const late: {
+    witnessing?: Witnessing | undefined
+    mirrors?: OpenMirrors | undefined
+    audit?: AuditService | undefined
+  } = {}
   const admit = (): RefusedError | undefined => disk.refusal() ?? late.witnessing?.refusal()
   const options = { path, ledgerPath, clock, observe, admit, allowDuplicates, cachedTiles, limits: poolLimits(config) }
   const opened = await openLogDir(options)
   const dispose = async (): Promise<void> => {
     await late.witnessing?.stop()
     await late.mirrors?.[Symbol.asyncDispose]()
+    await late.audit?.[Symbol.asyncDispose]()
     await opened[Symbol.asyncDispose]()
     disk[Symbol.dispose]()
   }
@@ -108,6 +125,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
     throw new TlogError('usage', `--origin names a new log; the log in ${path} is ${opened.log.origin}, not ${origin}`)
   }
   const { log, dir, storage } = opened
+  let audit: AuditService
   try {
     const { vkeys } = dir
     late.witnessing = await openWitnessing({ config, log, vkeys, storage, observe: observeWitnesses })
@@ -117,6 +135,8 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
       ? undefined
       : await guardStart({ config, log, witnessing: late.witnessing, mirrors: late.mirrors })
     if (report !== undefined) guarded(report)
+    audit = await openAuditService({ log, storage, folder: path, keysFolder: config.subjectKeys, clock })
+    late.audit = audit
   } catch (error) {
     await dispose()
     throw error
@@ -125,6 +145,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   const tokenFile = join(path, dataFiles.appendToken)
   return {
     log: witnessing === undefined ? log : { ...log, reader: log.reader.offering(() => witnessing.witnessed) },
+    audit,
     witnessing,
     mirrors,
     vkey: opened.dir.vkey,

@@ -10,6 +10,7 @@ import { MAX_ENTRY_SIZE } from '../tlog/entry-bundle.ts'
 import { parseBatch } from './batch.ts'
 import { type Env, readBody } from './body.ts'
 import type { ObserveServed } from './observe.ts'
+import { assertRawEntry } from './raw-entry.ts'
 import { requireToken, type StoredToken } from './tokens.ts'
 
 /** What the routes need. */
@@ -36,7 +37,7 @@ export const appendApp = (options: AppendAppOptions): Hono<Env> => {
     if (writers !== 'open') requireToken(c.req.header('authorization'), writers, 'append')
     const entry = await readBody(c, MAX_ENTRY_SIZE)
     checkDigest(c.req.header('content-digest'), entry)
-    if (entry.length === 0) throw new TlogError('malformed', 'an entry has at least one byte')
+    assertRawEntry(entry)
     const isAwaited = wantsWitnesses(c, options)
     const { indices, checkpoint: signed } = await sequencer.append([entry])
     const checkpoint = isAwaited ? await witnessed(c, signed, options) : signed

@@ -13,6 +13,7 @@ import type { AppendAppOptions } from './append-app.ts'
 import { parseBatch } from './batch.ts'
 import { errorAnswer } from './errors.ts'
 import { standardHeaders } from './headers.ts'
+import { assertRawEntry } from './raw-entry.ts'
 import { equalSecrets, requireToken } from './tokens.ts'
 
 /** Takes a request and answers it, then or later; or leaves it alone and returns false. */
@@ -47,7 +48,10 @@ const routesOf = ({ maxBatchEntries, maxBatchBytes }: AppendAppOptions): readonl
   {
     path: '/add',
     maxBytes: MAX_ENTRY_SIZE,
-    entries: (_, body) => [body],
+    entries: (_, body) => {
+      assertRawEntry(body)
+      return [body]
+    },
     // No newline: Tessera's load generator parses the whole body as a number.
     text: (indices) => String(indices[0]),
   },

@@ -1,6 +1,7 @@
 /** Batches of entries in one request body: tlog-tiles framing, or a CBOR sequence of byte strings (RFC 8742). */
 import { TlogError } from '../primitives/error.ts'
 import { MAX_ENTRY_SIZE, parseEntryBundle } from '../tlog/entry-bundle.ts'
+import { assertRawEntry } from './raw-entry.ts'
 
 /** The entries of a batch. Throws `malformed`, also for an empty batch or entry, and `too_large`. */
 export const parseBatch = (
@@ -11,7 +12,7 @@ export const parseBatch = (
   const entries = parseByType(contentType, body, maxEntries)
   if (entries.length === 0) throw new TlogError('malformed', 'a batch has at least one entry')
   for (const entry of entries) {
-    if (entry.length === 0) throw new TlogError('malformed', 'an entry has at least one byte')
+    assertRawEntry(entry)
     if (entry.length > MAX_ENTRY_SIZE)
       throw new TlogError('too_large', `an entry has at most ${MAX_ENTRY_SIZE} bytes, got ${entry.length}`)
   }

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono'
 import type { EventReader, StoredEvent } from '../audit/event-reader.ts'
 import type { Recordable } from '../audit/make-entry.ts'
 import type { Recorded, Recorder } from '../audit/recorder.ts'
-import { type Issue, parseEvent } from '../event/event.ts'
+import { type AuditEvent, type Issue, parseEvent } from '../event/event.ts'
 import { EVENT_FILE_TYPE, formatEventFile, type Shown } from '../event/event-file.ts'
 import { type Group, joinGroups } from '../event/groups.ts'
 import { isJsonObject, type Json, parseStrictJson } from '../event/strict-json.ts'
@@ -13,6 +13,7 @@ import { encodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8 } from '../primitives/bytes.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
+import { type Access, type AccessAction, allows, may, mayRead, requireSource } from './access.ts'
 import { type Env, readBody } from './body.ts'
 
 /** What the routes need. */
@@ -20,10 +21,10 @@ export interface EventsAppOptions {
   readonly recorder: Pick<Recorder, 'record'>
   readonly events: Pick<EventReader, 'read'>
   readonly reader: LogReader
-  /** The source whose events the request may send. Throws `unauthorized` and `forbidden`. */
-  readonly sourceOf: (authorization: string | undefined) => string
-  /** Throws unless the request may read events. */
-  readonly requireReader: (authorization: string | undefined) => void
+  /** Who asks, from the Authorization header. Throws `unauthorized`, and `forbidden` unless they may do this. */
+  readonly ask: (authorization: string | undefined, action: AccessAction) => Access
+  /** Puts into the log that somebody read personal fields of so many events. */
+  readonly viewed: (access: Access, events: number) => Promise<void>
   /** Waits until a quorum of witnesses has cosigned a checkpoint of that size; undefined when it did not within bounds. */
   readonly reach?: ((size: number) => Promise<PublishedCheckpoint | undefined>) | undefined
 }
@@ -38,28 +39,41 @@ const NO_STORE = { 'Cache-Control': 'no-store' }
 
 /** The app. */
 export const eventsApp = (options: EventsAppOptions): Hono<Env> => {
-  const { events, reader, requireReader } = options
   const app = new Hono<Env>()
   app.post('/v1/events', (c) => send(c, options))
-  app.get('/v1/events/:index', async (c) => {
-    requireReader(c.req.header('authorization'))
-    return c.json(describe(await events.read(parseDecimal(c.req.param('index')))), 200, NO_STORE)
-  })
+  app.get('/v1/events/:index', async (c) => c.json(describeEvent(await readOne(c, options)), 200, NO_STORE))
   app.get('/v1/events/:index/file', async (c) => {
-    requireReader(c.req.header('authorization'))
-    const event = await events.read(parseDecimal(c.req.param('index')))
-    const proof = await reader.proofFile(event.index)
-    const file = formatEventFile({ leaf: event.bytes, proof, groups: shownOf(event) })
+    const { event, isPersonal } = await readOne(c, options)
+    const proof = await options.reader.proofFile(event.index)
+    const file = formatEventFile({ leaf: event.bytes, proof, groups: shownOf(event, isPersonal) })
     return c.body(file as Uint8Array<ArrayBuffer>, 200, { ...NO_STORE, 'Content-Type': EVENT_FILE_TYPE })
   })
   return app
+}
+
+/** An event as one who asks may see it. */
+export interface SeenEvent {
+  readonly event: StoredEvent
+  /** False for those who see no personal fields. */
+  readonly isPersonal: boolean
+}
+
+/** Rejects with `not_found` alike for an event that is not there and one that is not there for who asks. */
+const readOne = async (c: Context<Env>, { events, ask, viewed }: EventsAppOptions): Promise<SeenEvent> => {
+  const access = ask(c.req.header('authorization'), 'event.read')
+  const index = parseDecimal(c.req.param('index') ?? '')
+  const event = await events.read(index)
+  if (!mayRead(access, tenantOf(event))) throw noEvent(index)
+  const isPersonal = allows(access.role, 'personal.read')
+  if (isPersonal) await viewed(access, 1)
+  return { event, isPersonal }
 }
 
 /** An item of a request that was not taken. */
 interface Rejected {
   readonly item: number
   readonly id?: string
-  readonly code: Issue['code'] | 'id_conflict' | 'too_large'
+  readonly code: Issue['code'] | 'id_conflict' | 'forbidden_tenant'
   readonly path: string
   readonly message: string
   readonly hint?: string
@@ -67,14 +81,14 @@ interface Rejected {
 
 const send = async (c: Context<Env>, options: EventsAppOptions): Promise<Response> => {
   const { recorder, reader } = options
-  const source = options.sourceOf(c.req.header('authorization'))
+  const access = options.ask(c.req.header('authorization'), 'event.send')
   const isAwaited = wantsWitnesses(c, options)
   const body = parseStrictJson(await readBody(c, MAX_BODY))
   const values: readonly Json[] = Array.isArray(body) ? body : [body as Json]
   if (values.length === 0 || values.length > MAX_ITEMS)
     throw new TlogError('malformed', `want 1 to ${MAX_ITEMS} events, got ${values.length}`)
   const isOne = !Array.isArray(body)
-  const { items, rejected } = sortOut(values, source, isOne)
+  const { items, rejected } = sortOut(values, access, isOne)
   const { items: answers, checkpoint: signed } = await recorder.record(items.map(({ recordable }) => recordable))
   const accepted: { readonly item: number; readonly recorded: Extract<Recorded, { kind: 'recorded' }> }[] = []
   for (const [i, answer] of answers.entries()) {
@@ -109,20 +123,31 @@ const statusOf = (
 
 const sortOut = (
   values: readonly Json[],
-  source: string,
+  access: Access,
   isOne: boolean,
 ): { readonly items: readonly { readonly item: number; readonly recordable: Recordable }[]; rejected: Rejected[] } => {
+  const source = requireSource(access)
   const items: { readonly item: number; readonly recordable: Recordable }[] = []
   const rejected: Rejected[] = []
   for (const [item, value] of values.entries()) {
-    const parsed = parseEvent(value)
-    if (parsed.kind === 'event') items.push({ item, recordable: { source, event: parsed.event } })
-    else
-      for (const { path, ...issue } of parsed.issues)
-        rejected.push({ item, ...idOf(value), ...issue, path: isOne ? path : `/${item}${path}` })
+    const parsed = parseEvent(withTenant(value, access))
+    const issues = parsed.kind === 'refused' ? parsed.issues : foreignTenant(parsed.event, access)
+    if (parsed.kind === 'event' && issues.length === 0)
+      items.push({ item, recordable: { source, event: parsed.event } })
+    for (const { path, ...issue } of issues)
+      rejected.push({ item, ...idOf(value), ...issue, path: isOne ? path : `/${item}${path}` })
   }
   return { items, rejected }
 }
+
+/** An event without a tenant is of the one that the token is bound to. */
+const withTenant = (value: Json, { tenant }: Access): Json =>
+  tenant !== undefined && isJsonObject(value) && !Object.hasOwn(value, 'tenant') ? { ...value, tenant } : value
+
+const foreignTenant = (event: AuditEvent, access: Access): readonly Pick<Rejected, 'code' | 'message' | 'path'>[] =>
+  may(access, 'event.send', event.tenant)
+    ? []
+    : [{ code: 'forbidden_tenant', path: '/tenant', message: 'the token is bound to another tenant' }]
 
 const conflictOf = (
   item: number,
@@ -175,10 +200,23 @@ const witnessed = async (
   return reached
 }
 
+/** The answer for what is no event, and for what is none to somebody. */
+const noEvent = (index: number): TlogError => new TlogError('not_found', `entry ${index} is no event`)
+
+/** The tenant of an event, undefined for one without. */
+export const tenantOf = ({ openings }: StoredEvent): string | undefined => {
+  const { meta } = openings
+  const values: unknown = meta === undefined ? {} : JSON.parse(decodeUtf8(meta.value))
+  const tenant = isJsonObject(values) ? values['tenant'] : undefined
+  return typeof tenant === 'string' ? tenant : undefined
+}
+
 /** An event as JSON: what was sent, and what the log knows of it. */
-const describe = ({ index, leaf, leafHash, openings, absent }: StoredEvent) => {
+export const describeEvent = ({ event, isPersonal }: SeenEvent) => {
+  const { index, leaf, leafHash, openings, absent } = event
+  const shown = isPersonal ? openings : {}
   const values: Partial<Record<Group, unknown>> = {}
-  for (const [group, { value }] of Object.entries(openings))
+  for (const [group, { value }] of Object.entries(shown))
     if (group !== 'raw') values[group as Group] = JSON.parse(decodeUtf8(value))
   return {
     index,
@@ -187,10 +225,16 @@ const describe = ({ index, leaf, leafHash, openings, absent }: StoredEvent) => {
     number: leaf.number,
     leaf: encodeBase64(leafHash),
     event: { ...joinGroups(values), action: leaf.action, outcome: leaf.outcome },
-    ...(openings.raw !== undefined && { raw: encodeBase64(openings.raw.value) }),
+    ...(shown.raw !== undefined && { raw: encodeBase64(shown.raw.value) }),
+    ...(!isPersonal && { withheld: Object.keys(openings) }),
     ...(absent.length > 0 && { absent }),
   }
 }
 
-const shownOf = ({ openings }: StoredEvent): Partial<Record<Group, Shown>> =>
-  Object.fromEntries(Object.entries(openings).map(([group, opening]) => [group, { kind: 'shown', opening }]))
+const shownOf = ({ openings }: StoredEvent, isPersonal: boolean): Partial<Record<Group, Shown>> =>
+  Object.fromEntries(
+    Object.entries(openings).map(([group, opening]): [string, Shown] => [
+      group,
+      isPersonal ? { kind: 'shown', opening } : { kind: 'withheld' },
+    ]),
+  )

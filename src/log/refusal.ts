@@ -30,6 +30,9 @@ export const refusals = {
     'a witness has cosigned another tree of the same size, or holds evidence that this log signed two histories. Keep the database, the ledger and the evidence; do not sign with this key again before it is understood',
   witness_unreachable:
     'so many witnesses do not answer that they alone could have cosigned a newer head; bring them back, or, if you are sure that this database is the newest there is, name them in --proceed-without',
+  keys_missing:
+    'the keys that open the payloads of events are gone; put the folder back where --subject-keys says (default: the data folder with .keys behind its name). Without it no payload can be read again',
+  keys_of_another: 'the keys of --subject-keys were made with another log; put back those of this one',
   quorum_missing:
     'too many entries wait for a quorum of witnesses (--max-unwitnessed); /readyz says which witnesses lag. Entries are taken again once the quorum is back',
   disk_full: 'free space is under the watermark (--min-free-bytes); make room, and appends go on by themselves',

@@ -21,6 +21,7 @@ const samples: Readonly<Record<FieldKey, { readonly good: string; readonly bad?:
   listen: { good: '[::1]:7000' },
   ledger: { good: '/var/lib/ledger' },
   origin: { good: 'log.example/one' },
+  subjectKeys: { good: '/var/lib/subject-keys' },
   policy: { good: '/etc/policy.txt' },
   mirrors: { good: '/etc/mirrors.txt' },
   mirrorRefreshMs: { good: '700', bad: '99' },

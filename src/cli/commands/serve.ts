@@ -1,9 +1,11 @@
 /** `treehead serve`: runs a log until it is told to stop. */
 import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
+import { type Access, type AccessAction, requireAction, tokenAuthenticator } from '../../http/access.ts'
 import { createApp } from '../../http/app.ts'
 import { type AppendShortcutOptions, appendShortcut } from '../../http/append-shortcut.ts'
 import { ctApp } from '../../http/ct-app.ts'
+import { type EventsAppOptions, eventsApp } from '../../http/events-app.ts'
 import { createHealth } from '../../http/health.ts'
 import { createMetrics } from '../../http/metrics.ts'
 import { docsApp } from '../../http/openapi/docs-page.ts'
@@ -19,6 +21,7 @@ import {
   openLogger,
 } from '../../http/request-log.ts'
 import { serve } from '../../http/serve.node.ts'
+import { TokenTable } from '../../http/tokens.ts'
 import type { LogEvent } from '../../log/events.ts'
 import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
 import { useTreeHasher } from '../../merkle/hasher.ts'
@@ -173,10 +176,46 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
   const parts = [
     ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
     operationApp({ reader: log.reader, health, metrics }),
+    eventsApp(eventsOptions(data, config, options.reach)),
     docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
   ]
   return { app: createApp({ ...options, parts }), shortcut: appendShortcut(options), health }
 }
+
+const eventsOptions = (
+  { log, audit, tokens }: OpenData,
+  { open }: Config,
+  reach: AppendShortcutOptions['reach'],
+): EventsAppOptions => {
+  const authenticator = tokenAuthenticator(new TokenTable(tokens, Date.now))
+  return {
+    recorder: { record: async (items) => (await audit.open()).recorder.record(items) },
+    events: {
+      read: async (index) => {
+        if (audit.current === undefined) throw new TlogError('not_found', `entry ${index} is no event`)
+        return audit.current.events.read(index)
+      },
+    },
+    reader: log.reader,
+    ask: open
+      ? openAccess
+      : (header, action) => {
+          const access = authenticator.authenticate(header)
+          requireAction(access, action)
+          return access
+        },
+    viewed: async ({ label }, events) => {
+      const after = { token: label }
+      const target = { type: 'log', id: log.origin }
+      await (await audit.open()).recordOwn({ action: 'log.view', target, after, particulars: { events } })
+    },
+    reach,
+  }
+}
+
+/** On loopback, when it was asked for: everybody may send and read. */
+const openAccess = (_: string | undefined, action: AccessAction): Access =>
+  action === 'event.send' ? { role: 'append', label: 'open', source: 'open' } : { role: 'read', label: 'open' }
 
 /** After a failed write the process ends by itself, once those who wait have been answered. */
 const failStop = (event: LogEvent): void => {
