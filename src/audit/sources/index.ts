@@ -1,9 +1,12 @@
 /** The formats that deliveries may have. A new one is a file and a line here. */
 import { cloudtrail } from './cloudtrail.ts'
+import { k8s } from './k8s.ts'
+import { keycloak } from './keycloak.ts'
+import { okta } from './okta.ts'
 import type { SourceFormat } from './source.ts'
 
 /** All formats. */
-export const sourceFormats: readonly SourceFormat[] = [cloudtrail]
+export const sourceFormats: readonly SourceFormat[] = [cloudtrail, k8s, keycloak, okta]
 
 /** The format of a name; undefined when there is none. */
 export const sourceFormat = (name: string): SourceFormat | undefined =>

@@ -59,7 +59,7 @@ export interface Refusal {
 export type Mapped = Draft | Refusal | 'ignored'
 
 /** Reads an item's bytes as a JSON object and maps it. Never throws: what cannot be read is quarantined. */
-export const itemOf = (raw: Uint8Array, map: (value: JsonObject) => Mapped): SourceItem => {
+export const itemOf = (raw: Uint8Array, map: (value: JsonObject, raw: Uint8Array) => Mapped): SourceItem => {
   let value: Json
   try {
     value = parseForeignJson(raw)
@@ -68,7 +68,7 @@ export const itemOf = (raw: Uint8Array, map: (value: JsonObject) => Mapped): Sou
     return { kind: 'quarantine', code: error.code, reason: error.message, raw }
   }
   if (!isJsonObject(value)) return { kind: 'quarantine', code: 'malformed', reason: 'want an object', raw }
-  return settle(map(value), raw)
+  return settle(map(value, raw), raw)
 }
 
 /** The item of what a mapping made. */

@@ -1,0 +1,49 @@
+/** For every format: a good item by its id, items that carry a text of somebody else's, and how items lie in a body. */
+import type { Delivery } from '../../../src/audit/sources/source.ts'
+import { delivery } from './deliveries.ts'
+
+/** What tests of all formats need to know of one. */
+export interface Sample {
+  /** The JSON of an item that becomes an event; `text` stands in it where an outsider writes, as JSON. */
+  readonly item: (id: string, text?: string) => string
+  /** A delivery of items. */
+  readonly body: (items: readonly Uint8Array[]) => Delivery
+  /** One item is a delivery. */
+  readonly isAlone?: true
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+const listed =
+  (before: string, after: string, headers: Readonly<Record<string, string>> = {}) =>
+  (items: readonly Uint8Array[]): Delivery => {
+    const parts = items.flatMap((item, i) => (i === 0 ? [item] : [bytesOf(','), item]))
+    return delivery(Buffer.concat([bytesOf(before), ...parts, bytesOf(after)]), headers)
+  }
+
+/** By the name of the format. */
+export const samples: Readonly<Record<string, Sample>> = {
+  cloudtrail: {
+    item: (id, text = '"aws-cli/2"') =>
+      `{"eventID":"${id}","eventTime":"2026-11-20T21:47:00Z","eventSource":"iam.amazonaws.com","eventName":"DeleteUser",` +
+      `"userIdentity":{"type":"Root","arn":"arn:aws:iam::1:root"},"userAgent":${text},"requestParameters":{"userName":"bob"}}`,
+    body: listed('{"Records":[', ']}'),
+  },
+  k8s: {
+    item: (id, text = '"kubectl"') =>
+      `{"auditID":"${id}","stage":"ResponseComplete","requestReceivedTimestamp":"2026-11-20T21:47:00.000001Z","verb":"get",` +
+      `"user":{"username":"jdoe"},"userAgent":${text},"requestURI":"/healthz","responseStatus":{"code":200}}`,
+    body: listed('{"kind":"EventList","items":[', ']}'),
+  },
+  keycloak: {
+    item: (id, text = '"jdoe"') =>
+      `{"id":"${id}","time":1795211280000,"type":"LOGIN","realmId":"acme","userId":"u_1","details":{"username":${text}}}`,
+    body: listed('[', ']'),
+  },
+  okta: {
+    item: (id, text = '"curl/8"') =>
+      `{"uuid":"${id}","published":"2026-11-20T21:47:00.123Z","eventType":"user.session.start","actor":{"id":"00u1","type":"User"},` +
+      `"client":{"userAgent":{"rawUserAgent":${text}}},"outcome":{"result":"SUCCESS"}}`,
+    body: listed('{"data":{"events":[', ']}}'),
+  },
+}
