@@ -2,7 +2,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { formatTokens, hashToken, parseTokens, type StoredToken } from '../http/tokens.ts'
+import { formatTokens, hashToken, parseTokens, type StoredToken, TokenTable } from '../http/tokens.ts'
 import { createDataDir, dataDirState, dataFiles } from '../log/data-dir.node.ts'
 import { type DiskGuard, openDiskGuard } from '../log/disk.node.ts'
 import type { Observe } from '../log/events.ts'
@@ -12,6 +12,7 @@ import { openMemoryLog } from '../log/open-memory.node.ts'
 import type { RefusedError } from '../log/refusal.ts'
 import type { GuardReport } from '../log/witnesses/guard.ts'
 import type { Witnessing } from '../log/witnesses/witnessing.ts'
+import { decodeUtf8 } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
 import type { Config } from './config.ts'
@@ -19,13 +20,15 @@ import { guardStart } from './guard-start.ts'
 import { type AuditService, openAuditService } from './open-audit.ts'
 import { type ObserveMirror, type OpenMirrors, openMirrors } from './open-mirrors.ts'
 import { openWitnessing, type WitnessingOptions } from './open-witnessing.ts'
+import { watchFile } from './watched-file.ts'
 
 /** An open log, and what the server needs to know of where it lies. */
 export interface OpenData extends AsyncDisposable {
   readonly log: Log
   readonly vkey: string
   readonly treeHeadKey: KeyObject
-  readonly tokens: readonly StoredToken[]
+  /** What the token file says now. */
+  readonly tokens: TokenTable
   /** The text of the first token, if it was made just now. */
   readonly newToken: string | undefined
   /** Where the operator's copy of the first token lies; undefined for a log in memory. */
@@ -46,6 +49,8 @@ export interface Surroundings {
   readonly observe: Observe
   readonly observeWitnesses: WitnessingOptions['observe']
   readonly observeMirror: ObserveMirror
+  /** Told of a token file that cannot be read: the tokens stay what they were. */
+  readonly complain: (error: unknown) => void
   /** Told of what the rollback guard heard, and of who was left out. */
   readonly guarded: (report: GuardReport) => void
 }
@@ -85,7 +90,7 @@ const openInMemory = async (config: Config, surroundings: Surroundings): Promise
     clock: surroundings.clock,
   })
   const newToken = randomBytes(32).toString('base64url')
-  const tokens = parseTokens(tokenLine(newToken))
+  const tokens = new TokenTable(parseTokens(tokenLine(newToken)), surroundings.clock)
   return {
     ...opened,
     audit,
@@ -109,6 +114,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
     witnessing?: Witnessing | undefined
     mirrors?: OpenMirrors | undefined
     audit?: AuditService | undefined
+    tokens?: Disposable | undefined
   } = {}
   const admit = (): RefusedError | undefined => disk.refusal() ?? late.witnessing?.refusal()
   const options = { path, ledgerPath, clock, observe, admit, allowDuplicates, cachedTiles, limits: poolLimits(config) }
@@ -116,6 +122,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   const dispose = async (): Promise<void> => {
     await late.witnessing?.stop()
     await late.mirrors?.[Symbol.asyncDispose]()
+    late.tokens?.[Symbol.dispose]()
     await late.audit?.[Symbol.asyncDispose]()
     await opened[Symbol.asyncDispose]()
     disk[Symbol.dispose]()
@@ -126,6 +133,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   }
   const { log, dir, storage } = opened
   let audit: AuditService
+  const tokens = new TokenTable([], clock)
   try {
     const { vkeys } = dir
     late.witnessing = await openWitnessing({ config, log, vkeys, storage, observe: observeWitnesses })
@@ -137,6 +145,7 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
     if (report !== undefined) guarded(report)
     audit = await openAuditService({ log, storage, folder: path, keysFolder: config.subjectKeys, clock })
     late.audit = audit
+    late.tokens = await watchTokens(join(path, dataFiles.tokens), tokens, surroundings)
   } catch (error) {
     await dispose()
     throw error
@@ -150,10 +159,18 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
     mirrors,
     vkey: opened.dir.vkey,
     treeHeadKey: opened.dir.treeHeadKey,
-    tokens: parseTokens(opened.dir.tokens),
+    tokens,
     newToken: first ? (await readFile(tokenFile, 'utf8')).trim() : undefined,
     tokenFile,
     disk,
     [Symbol.asyncDispose]: dispose,
   }
+}
+
+/** What the file says counts from the next request on. */
+const watchTokens = async (path: string, table: TokenTable, { complain }: Surroundings): Promise<Disposable> => {
+  const changed = (tokens: readonly StoredToken[]): void => table.replace(tokens)
+  const watched = await watchFile({ path, parse: (bytes) => parseTokens(decodeUtf8(bytes)), complain, changed })
+  table.replace(watched.value())
+  return watched
 }

@@ -71,6 +71,22 @@ export const requireSource = (access: Access): string => {
   return access.source
 }
 
+/** Who asks, from the Authorization header, for what. Throws `unauthorized`, and `forbidden` unless they may. */
+export type Ask = (authorization: string | undefined, action: AccessAction) => Access
+
+/** Asks an authenticator. */
+export const askOf =
+  (authenticator: Authenticator): Ask =>
+  (authorization, action) => {
+    const access = authenticator.authenticate(authorization)
+    requireAction(access, action)
+    return access
+  }
+
+/** Lets everybody send and read: on loopback, where it was asked for. */
+export const askAnyone: Ask = (_, action) =>
+  allows('append', action) ? { role: 'append', label: 'open', source: 'open' } : { role: 'read', label: 'open' }
+
 /** Says who is asking. Implementations must say the same to every credential that they do not take. */
 export interface Authenticator {
   /** From the Authorization header. Throws `unauthorized` for no credential, and for one that is unknown or expired. */

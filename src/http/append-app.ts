@@ -7,17 +7,16 @@ import { decodeUtf8, equalBytes } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import { MAX_ENTRY_SIZE } from '../tlog/entry-bundle.ts'
+import type { Ask } from './access.ts'
 import { parseBatch } from './batch.ts'
 import { type Env, readBody } from './body.ts'
 import type { ObserveServed } from './observe.ts'
 import { assertRawEntry } from './raw-entry.ts'
-import { requireToken, type StoredToken } from './tokens.ts'
 
 /** What the routes need. */
 export interface AppendAppOptions {
   readonly log: Log
-  /** Who may append. `open` lets everyone, and is for loopback only. */
-  readonly writers: readonly StoredToken[] | 'open'
+  readonly ask: Ask
   /** Entries a batch may have. */
   readonly maxBatchEntries: number
   /** Bytes a batch may have. */
@@ -30,11 +29,11 @@ export interface AppendAppOptions {
 
 /** The app of the writing routes. On a real server most of their requests take a shortcut (append-shortcut) and never come here. */
 export const appendApp = (options: AppendAppOptions): Hono<Env> => {
-  const { log, writers, maxBatchEntries, maxBatchBytes } = options
+  const { log, ask, maxBatchEntries, maxBatchBytes } = options
   const { sequencer, reader } = log
   const app = new Hono<Env>()
   app.post('/add', async (c) => {
-    if (writers !== 'open') requireToken(c.req.header('authorization'), writers, 'append')
+    ask(c.req.header('authorization'), 'raw.append')
     const entry = await readBody(c, MAX_ENTRY_SIZE)
     checkDigest(c.req.header('content-digest'), entry)
     assertRawEntry(entry)
@@ -47,7 +46,7 @@ export const appendApp = (options: AppendAppOptions): Hono<Env> => {
     return answer(c, 'text/x.tlog-proof; charset=utf-8', decodeUtf8(await reader.proofFile(index, checkpoint)))
   })
   app.post('/add-batch', async (c) => {
-    if (writers !== 'open') requireToken(c.req.header('authorization'), writers, 'append')
+    ask(c.req.header('authorization'), 'raw.append')
     const body = await readBody(c, maxBatchBytes)
     checkDigest(c.req.header('content-digest'), body)
     const entries = parseBatch(c.req.header('content-type'), body, maxBatchEntries)

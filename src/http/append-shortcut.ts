@@ -6,7 +6,6 @@
  * a log in memory, 43 instead of 54 with LevelDB.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { TlogError } from '../primitives/error.ts'
 import { MAX_ENTRY_SIZE } from '../tlog/entry-bundle.ts'
 import type { AppendAppOptions } from './append-app.ts'
@@ -14,7 +13,6 @@ import { parseBatch } from './batch.ts'
 import { errorAnswer } from './errors.ts'
 import { standardHeaders } from './headers.ts'
 import { assertRawEntry } from './raw-entry.ts'
-import { equalSecrets, requireToken } from './tokens.ts'
 
 /** Takes a request and answers it, then or later; or leaves it alone and returns false. */
 export type Shortcut = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
@@ -35,10 +33,9 @@ interface Route {
 /** Makes the shortcut of `POST /add` and `POST /add-batch`. */
 export const appendShortcut = (options: AppendShortcutOptions): Shortcut => {
   const routes = routesOf(options)
-  const mayAppend = admission(options)
   return (incoming, outgoing) => {
     const route = incoming.method === 'POST' ? routes.find(({ path }) => path === incoming.url) : undefined
-    if (route === undefined || !isOrdinary(incoming, route) || !mayAppend(incoming)) return false
+    if (route === undefined || !isOrdinary(incoming, route) || !mayAppend(options, incoming)) return false
     void append(options, route, { incoming, outgoing })
     return true
   }
@@ -79,21 +76,13 @@ const isOrdinary = ({ headers }: IncomingMessage, { maxBytes }: Route): boolean 
   )
 }
 
-/** Says whether the sender may append. A token that was admitted on a connection is not hashed again there. */
-const admission = ({ writers }: AppendAppOptions): ((incoming: IncomingMessage) => boolean) => {
-  if (writers === 'open') return () => true
-  const admitted = new WeakMap<Socket, string>()
-  return ({ headers: { authorization }, socket }) => {
-    if (authorization === undefined) return false
-    const before = admitted.get(socket)
-    if (before !== undefined && equalSecrets(before, authorization)) return true
-    try {
-      requireToken(authorization, writers, 'append')
-    } catch {
-      return false
-    }
-    admitted.set(socket, authorization)
+/** Whether the sender may append: asked for each request, since a token may be revoked while its connection lasts. */
+const mayAppend = ({ ask }: AppendAppOptions, { headers }: IncomingMessage): boolean => {
+  try {
+    ask(headers.authorization, 'raw.append')
     return true
+  } catch {
+    return false
   }
 }
 

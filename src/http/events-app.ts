@@ -13,7 +13,7 @@ import { encodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8 } from '../primitives/bytes.ts'
 import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
-import { type Access, type AccessAction, allows, may, mayRead, requireSource } from './access.ts'
+import { type Access, type Ask, allows, may, mayRead, requireSource } from './access.ts'
 import { type Env, readBody } from './body.ts'
 
 /** What the routes need. */
@@ -21,8 +21,7 @@ export interface EventsAppOptions {
   readonly recorder: Pick<Recorder, 'record'>
   readonly events: Pick<EventReader, 'read'>
   readonly reader: LogReader
-  /** Who asks, from the Authorization header. Throws `unauthorized`, and `forbidden` unless they may do this. */
-  readonly ask: (authorization: string | undefined, action: AccessAction) => Access
+  readonly ask: Ask
   /** Puts into the log that somebody read personal fields of so many events. */
   readonly viewed: (access: Access, events: number) => Promise<void>
   /** Waits until a quorum of witnesses has cosigned a checkpoint of that size; undefined when it did not within bounds. */

@@ -1,10 +1,12 @@
 /** A shortcut for ordinary appends answers what the app would answer, and leaves it everything else. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { askOf, tokenAuthenticator } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { type AppendShortcutOptions, appendShortcut } from '../../src/http/append-shortcut.ts'
 import type { Served } from '../../src/http/observe.ts'
 import { type Listening, serve } from '../../src/http/serve.node.ts'
-import { hashToken } from '../../src/http/tokens.ts'
+import { hashToken, TokenTable } from '../../src/http/tokens.ts'
 import type { Log } from '../../src/log/open.ts'
 import { RefusedError } from '../../src/log/refusal.ts'
 import { TlogError } from '../../src/primitives/error.ts'
@@ -32,7 +34,9 @@ const startPair = async (change: (log: Log) => Log = (log) => log): Promise<Pair
   const [taken, served, reported]: [boolean[], Served[], unknown[]] = [[], [], []]
   const options: AppendShortcutOptions = {
     log,
-    writers: [{ role: 'append', hash: hashToken(TOKEN), label: 'test' }],
+    ask: askOf(
+      tokenAuthenticator(new TokenTable([{ role: 'append', hash: hashToken(TOKEN), label: 'test' }], Date.now)),
+    ),
     maxBatchEntries: 10,
     maxBatchBytes: 1_000,
     served: [(one) => served.push(one)],

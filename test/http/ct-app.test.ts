@@ -1,8 +1,11 @@
 /** The RFC 6962 API of a log in memory, asked as its clients ask, and answers checked by means of this test alone. */
+
 import { createHash, generateKeyPairSync, verify } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { askOf, tokenAuthenticator } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { ctApp, MAX_ENTRIES } from '../../src/http/ct-app.ts'
+import { TokenTable } from '../../src/http/tokens.ts'
 import type { Log } from '../../src/log/open.ts'
 import { verifyConsistency } from '../../src/merkle/consistency.ts'
 import { verifyInclusion } from '../../src/merkle/inclusion.ts'
@@ -36,7 +39,7 @@ describe('the RFC 6962 API', () => {
   const serve = (of: Log): ReturnType<typeof createApp> =>
     createApp({
       log: of,
-      writers: [],
+      ask: askOf(tokenAuthenticator(new TokenTable([], Date.now))),
       maxBatchEntries: 1,
       maxBatchBytes: 1,
       parts: [ctApp({ reader: of.reader, treeHeadKey: privateKey })],

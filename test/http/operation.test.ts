@@ -1,5 +1,7 @@
 /** Liveness, readiness and metrics of a log in memory whose troubles the test makes. */
+
 import { describe, expect, it } from 'vitest'
+import { askAnyone } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createHealth, type Health, type HealthParts, unreadiness } from '../../src/http/health.ts'
 import { createMetrics, type Metrics } from '../../src/http/metrics.ts'
@@ -103,7 +105,7 @@ const service = async (health?: Health): Promise<{ app: ReturnType<typeof create
   metrics = createMetrics({ reader, sequencer, health: judge, clock, freeBytes: () => 12_345, version: '1.2.3' })
   const app = createApp({
     log,
-    writers: 'open',
+    ask: askAnyone,
     maxBatchEntries: 100,
     maxBatchBytes: 10_000,
     parts: [operationApp({ reader, health: judge, metrics })],

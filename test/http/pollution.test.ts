@@ -1,10 +1,12 @@
 /** Names like __proto__ in every place where a request has names: they change nothing in the process. */
+
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { resolveConfig } from '../../src/cli/config.ts'
+import { askAnyone } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { isTlogError } from '../../src/primitives/error.ts'
 import { seededRandom } from '../faults/random.ts'
@@ -36,7 +38,7 @@ describe('prototype pollution', () => {
     const { log } = await newLog()
     const app = createApp({
       log,
-      writers: 'open',
+      ask: askAnyone,
       maxBatchEntries: 8,
       maxBatchBytes: 1_000,
       parts: [],

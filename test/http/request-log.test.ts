@@ -1,5 +1,7 @@
 /** The server's own log: what is in its lines, and what never is. */
+
 import { describe, expect, it } from 'vitest'
+import { askOf, tokenAuthenticator } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import {
   errorFields,
@@ -11,7 +13,7 @@ import {
   openLogger,
   printable,
 } from '../../src/http/request-log.ts'
-import { hashToken } from '../../src/http/tokens.ts'
+import { hashToken, TokenTable } from '../../src/http/tokens.ts'
 import { TlogError } from '../../src/primitives/error.ts'
 import { newLog } from '../support/log.ts'
 
@@ -34,7 +36,9 @@ const TOKEN = 'k3JH0dPq2v9sXw7bYzL4mN8cR1tF6uGaE5iOoQpVxZs'
 const appWith = async (logger: Logger): Promise<ReturnType<typeof createApp>> =>
   createApp({
     log: (await newLog()).log,
-    writers: [{ role: 'append', hash: hashToken(TOKEN), label: 'first' }],
+    ask: askOf(
+      tokenAuthenticator(new TokenTable([{ role: 'append', hash: hashToken(TOKEN), label: 'first' }], Date.now)),
+    ),
     maxBatchEntries: 10,
     maxBatchBytes: 1_000,
     parts: [],

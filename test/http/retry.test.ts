@@ -1,5 +1,7 @@
 /** Answers that ask a producer to come back: they say when, and what became of its entries. */
+
 import { describe, expect, it } from 'vitest'
+import { askAnyone } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { type Log, openLog } from '../../src/log/open.ts'
 import { defaultPoolLimits } from '../../src/log/pool.ts'
@@ -7,7 +9,7 @@ import { TlogError } from '../../src/primitives/error.ts'
 import { entries, newLog, testClock } from '../support/log.ts'
 
 const appOf = (log: Log): ReturnType<typeof createApp> =>
-  createApp({ log, writers: 'open', maxBatchEntries: 100, maxBatchBytes: 100_000, parts: [], report: () => {} })
+  createApp({ log, ask: askAnyone, maxBatchEntries: 100, maxBatchBytes: 100_000, parts: [], report: () => {} })
 const add = async (app: ReturnType<typeof createApp>, body: string): Promise<Response> =>
   app.request('http://log.test/add', { method: 'POST', body })
 

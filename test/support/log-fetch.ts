@@ -1,4 +1,5 @@
 /** The HTTP service over a log in memory as a `fetch`, without sockets: for thousands of sessions in a second. */
+import { askAnyone } from '../../src/http/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { MemoryLog } from './memory-log.ts'
 
@@ -9,7 +10,7 @@ export const LOG_URL = 'http://log.test'
 export const logFetch = ({ log }: Pick<MemoryLog, 'log'>): typeof fetch => {
   const app = createApp({
     log,
-    writers: 'open',
+    ask: askAnyone,
     maxBatchEntries: 16_384,
     maxBatchBytes: 16 * 2 ** 20,
     parts: [],

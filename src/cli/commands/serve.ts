@@ -1,7 +1,7 @@
 /** `treehead serve`: runs a log until it is told to stop. */
 import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
-import { type Access, type AccessAction, requireAction, tokenAuthenticator } from '../../http/access.ts'
+import { askAnyone, askOf, tokenAuthenticator } from '../../http/access.ts'
 import { createApp } from '../../http/app.ts'
 import { type AppendShortcutOptions, appendShortcut } from '../../http/append-shortcut.ts'
 import { ctApp } from '../../http/ct-app.ts'
@@ -21,7 +21,6 @@ import {
   openLogger,
 } from '../../http/request-log.ts'
 import { serve } from '../../http/serve.node.ts'
-import { TokenTable } from '../../http/tokens.ts'
 import type { LogEvent } from '../../log/events.ts'
 import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
 import { useTreeHasher } from '../../merkle/hasher.ts'
@@ -113,6 +112,7 @@ const startServing = async (config: Config, address: { host: string; port: numbe
       for (const observer of observers.witnesses) observer(event)
     },
     observeMirror: logMirrors(logger),
+    complain: logFailures(logger),
     guarded: logGuard(logger),
   })
   try {
@@ -166,7 +166,7 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
   if (witnessing !== undefined) observers.witnesses.push(metrics.observeWitnesses(witnessing))
   const options: AppendShortcutOptions = {
     log,
-    writers: config.open ? 'open' : data.tokens,
+    ask: config.open ? askAnyone : askOf(tokenAuthenticator(data.tokens)),
     maxBatchEntries: config.maxBatchEntries,
     maxBatchBytes: config.maxBatchBytes,
     served: [metrics.observeServed, logRequests(logger)],
@@ -176,46 +176,29 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
   const parts = [
     ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
     operationApp({ reader: log.reader, health, metrics }),
-    eventsApp(eventsOptions(data, config, options.reach)),
+    eventsApp(eventsOptions(data, options)),
     docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
   ]
   return { app: createApp({ ...options, parts }), shortcut: appendShortcut(options), health }
 }
 
-const eventsOptions = (
-  { log, audit, tokens }: OpenData,
-  { open }: Config,
-  reach: AppendShortcutOptions['reach'],
-): EventsAppOptions => {
-  const authenticator = tokenAuthenticator(new TokenTable(tokens, Date.now))
-  return {
-    recorder: { record: async (items) => (await audit.open()).recorder.record(items) },
-    events: {
-      read: async (index) => {
-        if (audit.current === undefined) throw new TlogError('not_found', `entry ${index} is no event`)
-        return audit.current.events.read(index)
-      },
+const eventsOptions = ({ log, audit }: OpenData, { ask, reach }: AppendShortcutOptions): EventsAppOptions => ({
+  recorder: { record: async (items) => (await audit.open()).recorder.record(items) },
+  events: {
+    read: async (index) => {
+      if (audit.current === undefined) throw new TlogError('not_found', `entry ${index} is no event`)
+      return audit.current.events.read(index)
     },
-    reader: log.reader,
-    ask: open
-      ? openAccess
-      : (header, action) => {
-          const access = authenticator.authenticate(header)
-          requireAction(access, action)
-          return access
-        },
-    viewed: async ({ label }, events) => {
-      const after = { token: label }
-      const target = { type: 'log', id: log.origin }
-      await (await audit.open()).recordOwn({ action: 'log.view', target, after, particulars: { events } })
-    },
-    reach,
-  }
-}
-
-/** On loopback, when it was asked for: everybody may send and read. */
-const openAccess = (_: string | undefined, action: AccessAction): Access =>
-  action === 'event.send' ? { role: 'append', label: 'open', source: 'open' } : { role: 'read', label: 'open' }
+  },
+  reader: log.reader,
+  ask,
+  viewed: async ({ label }, events) => {
+    const after = { token: label }
+    const target = { type: 'log', id: log.origin }
+    await (await audit.open()).recordOwn({ action: 'log.view', target, after, particulars: { events } })
+  },
+  reach,
+})
 
 /** After a failed write the process ends by itself, once those who wait have been answered. */
 const failStop = (event: LogEvent): void => {

@@ -41,14 +41,14 @@ interface AddFlags extends TokenFlags {
   readonly expires?: string
 }
 
-const AT_NEXT_START = 'the server reads its tokens when it starts: restart it for this to count'
+const SEEN_SOON = 'a server that is running sees this within a second'
 
 /** The command and its subcommands. */
 export const tokenCommand = (): Command =>
   teach(new Command('token'), {
     summary: 'make, list and revoke tokens: who may append, read events, audit or configure',
     about:
-      'Each token has one role. append: adds entries, and sends the events of one source. read: sees events with their personal fields. audit: sees proofs, and events without personal fields. admin: configures, and neither appends nor reads events. The tree is public: tiles, proofs and entries need no token. The data folder keeps only the SHA-256 of each token, so a token is shown once, when it is made, and a lost one is replaced. The server reads the file when it starts: restart it after a change.',
+      'Each token has one role. append: adds entries, and sends the events of one source. read: sees events with their personal fields. audit: sees proofs, and events without personal fields. admin: configures, and neither appends nor reads events. The tree is public: tiles, proofs and entries need no token. The data folder keeps only the SHA-256 of each token, so a token is shown once, when it is made, and a lost one is replaced. A server that is running sees a change within a second.',
     examples: [
       ['one token for each producer', 'treehead token add --label billing --out billing.token'],
       ['which there are', 'treehead token list'],
@@ -204,5 +204,5 @@ const readTokens = async (data: string): Promise<readonly StoredToken[]> => {
 
 const writeTokens = async (data: string, tokens: readonly StoredToken[]): Promise<void> => {
   await writeOut(join(dataFolder(data), dataFiles.tokens), formatTokens(tokens), 0o600)
-  say(AT_NEXT_START)
+  say(SEEN_SOON)
 }

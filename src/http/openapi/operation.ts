@@ -113,7 +113,7 @@ const errors: Readonly<Record<string, { readonly description: string; readonly e
   },
   401: {
     description: 'No token, or one that is not known.',
-    example: 'unauthorized: want "Authorization: Bearer <append token>"\n',
+    example: 'unauthorized: want "Authorization: Bearer <token>"\n',
   },
   404: { description: 'What was asked for is not there, or not yet.', example: 'out_of_range: size 9 is over 7\n' },
   413: {

@@ -1,6 +1,8 @@
 /** The API description says what the service does: no route more or less, in a form that OpenAPI's readers take. */
+
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { askAnyone } from '../../../src/http/access.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { ctApp } from '../../../src/http/ct-app.ts'
 import { createHealth } from '../../../src/http/health.ts'
@@ -30,7 +32,7 @@ const wholeApp = async (): Promise<ReturnType<typeof createApp>> => {
   const treeHeadKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   return createApp({
     log,
-    writers: 'open',
+    ask: askAnyone,
     maxBatchEntries: 16,
     maxBatchBytes: 1_000,
     parts: [
