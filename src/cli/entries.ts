@@ -37,25 +37,29 @@ export const findSources = async (paths: readonly string[], cut: Cut): Promise<r
   const sources: Source[] = []
   for (const path of paths) {
     if (path === STANDARD) sources.push({ name: 'standard input', bytes: await readInput(path) })
-    else sources.push(...(await findFiles(path, cut)).map((name) => ({ name })))
+    else sources.push(...(await findFiles(path, [cut.kind === 'json' ? '.json' : ''])).map((name) => ({ name })))
   }
   return sources
 }
 
-const findFiles = async (path: string, cut: Cut): Promise<readonly string[]> => {
+/**
+ * The file of a path, or of a folder those in and below it whose names end in one of `endings`, in order. Rejects with
+ * `usage` for what cannot be read, and for a folder without such a file.
+ */
+export const findFiles = async (path: string, endings: readonly string[]): Promise<readonly string[]> => {
   if (!(await isFolder(path))) return [path]
-  const files = await filesBelow(path, cut.kind === 'json' ? '.json' : '')
+  const files = await filesBelow(path, endings)
   if (files.length > 0) return files
-  throw new TlogError('usage', `no ${cut.kind === 'json' ? '.json ' : ''}file in the folder ${path}`)
+  throw new TlogError('usage', `no ${endings.join(' or ')}${endings[0] === '' ? '' : ' '}file in the folder ${path}`)
 }
 
-const filesBelow = async (folder: string, ending: string): Promise<readonly string[]> => {
+const filesBelow = async (folder: string, endings: readonly string[]): Promise<readonly string[]> => {
   const files: string[] = []
   for (const name of (await readdir(folder)).sort()) {
     const path = join(folder, name)
     if (name.startsWith('.')) continue
-    if (await isFolder(path)) files.push(...(await filesBelow(path, ending)))
-    else if (name.endsWith(ending)) files.push(path)
+    if (await isFolder(path)) files.push(...(await filesBelow(path, endings)))
+    else if (endings.some((ending) => name.endsWith(ending))) files.push(path)
   }
   return files
 }

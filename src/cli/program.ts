@@ -8,6 +8,7 @@ import { version } from './version.ts'
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   add: async () => (await import('./commands/add.ts')).addCommand(),
+  ingest: async () => (await import('./commands/ingest.ts')).ingestCommand(),
   prove: async () => (await import('./commands/prove.ts')).proveCommand(),
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
   get: async () => (await import('./commands/get.ts')).getCommand(),

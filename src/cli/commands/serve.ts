@@ -7,6 +7,7 @@ import { type AppendShortcutOptions, appendShortcut } from '../../http/append-sh
 import { ctApp } from '../../http/ct-app.ts'
 import { type EventsAppOptions, eventsApp } from '../../http/events-app.ts'
 import { createHealth } from '../../http/health.ts'
+import { ingestApp } from '../../http/ingest-app.ts'
 import { createMetrics } from '../../http/metrics.ts'
 import { docsApp } from '../../http/openapi/docs-page.ts'
 import { operationApp } from '../../http/operation-app.ts'
@@ -177,13 +178,19 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
     ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
     operationApp({ reader: log.reader, health, metrics }),
     eventsApp(eventsOptions(data, options)),
+    ingestApp({ recorder: recorderOf(data), ask: options.ask, clock: Date.now }),
     docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
   ]
   return { app: createApp({ ...options, parts }), shortcut: appendShortcut(options), health }
 }
 
+/** The recorder, which the first event opens. */
+const recorderOf = ({ audit }: Pick<OpenData, 'audit'>): EventsAppOptions['recorder'] => ({
+  record: async (items) => (await audit.open()).recorder.record(items),
+})
+
 const eventsOptions = ({ log, audit }: OpenData, { ask, reach }: AppendShortcutOptions): EventsAppOptions => ({
-  recorder: { record: async (items) => (await audit.open()).recorder.record(items) },
+  recorder: recorderOf({ audit }),
   events: {
     read: async (index) => {
       if (audit.current === undefined) throw new TlogError('not_found', `entry ${index} is no event`)
