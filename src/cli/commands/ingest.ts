@@ -81,7 +81,7 @@ const run = async (format: string, paths: readonly string[], flags: IngestFlags)
       limit: 4_096,
     }).catch((cause: unknown) => {
       progress.end()
-      throw cause instanceof TlogError ? new TlogError(cause.code, `${file}: ${cause.message}`, { cause }) : cause
+      throw ofFile(file, cause)
     })
     const summary = JSON.parse(decodeUtf8(answer)) as Summary
     for (const key of ['events', 'duplicates', 'quarantined', 'ignored'] as const) sum[key] += summary[key]
@@ -93,4 +93,10 @@ const run = async (format: string, paths: readonly string[], flags: IngestFlags)
     say(
       `in the log: ${counted(sum.events, 'event')} of ${counted(files.length, 'file')}, ${count(sum.quarantined)} in quarantine, ${count(sum.ignored)} ignored; ${count(sum.duplicates)} were there already`,
     )
+}
+
+/** What the log says of a file that is not in the format is the fault of who chose it. */
+const ofFile = (file: string, cause: unknown): unknown => {
+  if (!(cause instanceof TlogError)) return cause
+  return new TlogError(cause.code === 'malformed' ? 'usage' : cause.code, `${file}: ${cause.message}`, { cause })
 }
