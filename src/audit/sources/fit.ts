@@ -14,9 +14,9 @@ export const fitText = (value: Loose): string | undefined => {
   return text === undefined ? undefined : fitString(text)
 }
 
-/** An id of 1 to 64 visible ASCII characters: the text itself where it is one, or else the hash of it. */
+/** An id of 1 to 64 visible ASCII characters: the text itself where it is one, or else the hash of it; none for none. */
 export const fitId = (text: string | undefined): string | undefined => {
-  if (text === undefined) return undefined
+  if (text === undefined || text === '') return undefined
   return /^[\x21-\x7e]{1,64}$/.test(text) ? text : hashId(text)
 }
 
@@ -97,9 +97,12 @@ const fitMembers = (value: JsonObject, level: number): JsonObject =>
   Object.fromEntries(
     Object.entries(value).map(([key, one]) => {
       const isSecret = SECRET.test(key) && one !== null && typeof one !== 'boolean'
-      return [fitString(key), isSecret ? '[redacted]' : fitJson(one, level + 1)]
+      return [fitKey(key), isSecret ? '[redacted]' : fitJson(one, level + 1)]
     }),
   )
+
+/** Paths of other systems become keys here, and some of those would be refused wherever the event is read again. */
+const fitKey = (key: string): string => (/^(?:__proto__|constructor|prototype)$/.test(key) ? `${key} ` : fitString(key))
 
 const fitJson = (value: Json, level: number): Json => {
   if (typeof value === 'string') return fitString(value)

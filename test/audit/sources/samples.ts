@@ -8,11 +8,19 @@ export interface Sample {
   readonly item: (id: string, text?: string) => string
   /** A delivery of items. */
   readonly body: (items: readonly Uint8Array[]) => Delivery
+  /** The bytes that are kept of an item, where they are not its own. */
+  readonly raw?: (item: Uint8Array) => Uint8Array
   /** One item is a delivery. */
   readonly isAlone?: true
 }
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** A token in the compact serialization; its signature is anybody's. */
+export const tokenOf = (claims: Uint8Array | string): string => {
+  const parts = ['{"typ":"secevent+jwt","alg":"ES256"}', claims, 'signature']
+  return parts.map((part) => Buffer.from(part).toString('base64url')).join('.')
+}
 
 const listed =
   (before: string, after: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -45,5 +53,23 @@ export const samples: Readonly<Record<string, Sample>> = {
       `{"uuid":"${id}","published":"2026-11-20T21:47:00.123Z","eventType":"user.session.start","actor":{"id":"00u1","type":"User"},` +
       `"client":{"userAgent":{"rawUserAgent":${text}}},"outcome":{"result":"SUCCESS"}}`,
     body: listed('{"data":{"events":[', ']}}'),
+  },
+  auth0: {
+    item: (id, text = '"Mozilla/5.0"') =>
+      `{"log_id":"${id}","data":{"date":"2026-11-20T21:47:00.123Z","type":"s","user_id":"auth0|1","user_agent":${text}}}`,
+    body: listed('[', ']'),
+  },
+  scim: {
+    item: (id, text = '"jdoe"') =>
+      `{"id":"${id}","time":"2026-11-20T21:47:00Z","method":"POST","path":"/scim/v2/Users","status":201,"actor":"okta","body":{"userName":${text}}}`,
+    body: listed('[', ']'),
+  },
+  set: {
+    item: (id, text = '"HR said so"') =>
+      `{"jti":"${id}","iat":1795211220,"iss":"https://idp.example.com","sub_id":{"format":"opaque","id":"u_42"},` +
+      `"events":{"https://schemas.openid.net/secevent/risc/event-type/account-disabled":{"reason":${text}}}}`,
+    body: ([claims = new Uint8Array()]) => delivery(tokenOf(claims), { 'content-type': 'application/secevent+jwt' }),
+    raw: (claims) => Buffer.from(tokenOf(claims)),
+    isAlone: true,
   },
 }
