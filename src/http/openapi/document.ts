@@ -1,11 +1,17 @@
 /** The OpenAPI 3.1 document of the service, put together from the descriptions of its parts. */
 import { ctOperations } from './ct-operations.ts'
+import { eventOperations } from './event-operations.ts'
 import { logOperations } from './log-operations.ts'
 import type { Operation } from './operation.ts'
 import { operatorOperations } from './operator-operations.ts'
 
 /** The operations of the parts that a server is made of by default. */
-export const allOperations: readonly Operation[] = [...logOperations, ...ctOperations, ...operatorOperations]
+export const allOperations: readonly Operation[] = [
+  ...logOperations,
+  ...eventOperations,
+  ...ctOperations,
+  ...operatorOperations,
+]
 
 /** What the document says of the service as a whole. */
 export interface DocumentOptions {
@@ -29,10 +35,11 @@ export interface OpenApiDocument {
 }
 
 const DESCRIPTION =
-  'A transparency log: an append-only Merkle tree whose heads are signed, so that every entry, and that none was ever changed or removed, can be checked without trusting the server. Reads are public; appends want a token. Errors are one line of text: a code that stays the same between versions, a colon, a sentence. A path that does not exist is answered with 404, another method with 405; HEAD works where GET does, and every answer may be read by pages of any origin.'
+  'A transparency log: an append-only Merkle tree whose heads are signed, so that every entry, and that none was ever changed or removed, can be checked without trusting the server. Reading the tree is public; appends, and everything about audit events, want a token. Errors are one line of text: a code that stays the same between versions, a colon, a sentence. A path that does not exist is answered with 404, another method with 405; HEAD works where GET does, and every answer may be read by pages of any origin.'
 
 const tags = [
-  { name: 'Append', description: 'Writing, the only routes that want a token.' },
+  { name: 'Append', description: 'Writing entries, which takes a token with the role append.' },
+  { name: 'Events', description: 'Audit events: sending them and reading them back. All of it takes a token.' },
   {
     name: 'Tiles',
     description: 'The log as static resources (c2sp.org/tlog-tiles), from which a client computes all proofs itself.',

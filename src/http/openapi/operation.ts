@@ -40,7 +40,7 @@ export interface Operation {
   readonly tag: string
   readonly summary: string
   readonly description: string
-  /** True when it wants an append token. */
+  /** True when it wants a token. */
   readonly secured?: boolean
   readonly parameters?: readonly Parameter[]
   readonly body?: { readonly description: string; readonly content: Content }
@@ -115,6 +115,11 @@ const errors: Readonly<Record<string, { readonly description: string; readonly e
     description: 'No token, or one that is not known.',
     example: 'unauthorized: want "Authorization: Bearer <token>"\n',
   },
+  403: {
+    description: 'A token that may not do this.',
+    example: 'forbidden: a token with the role append may not do this, which takes event.read\n',
+  },
+  409: { description: 'It contradicts what is there.', example: 'conflict: another event has this id\n' },
   404: { description: 'What was asked for is not there, or not yet.', example: 'out_of_range: size 9 is over 7\n' },
   413: {
     description: 'The body, an entry or a batch is over its limit. Nothing was changed.',

@@ -5,19 +5,24 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { askAnyone } from '../../../src/http/access.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { ctApp } from '../../../src/http/ct-app.ts'
+import { eventsApp } from '../../../src/http/events-app.ts'
 import { createHealth } from '../../../src/http/health.ts'
+import { ingestApp } from '../../../src/http/ingest-app.ts'
 import { createMetrics } from '../../../src/http/metrics.ts'
 import { docsApp, docsPage, landingPage } from '../../../src/http/openapi/docs-page.ts'
 import { allOperations, openApiDocument } from '../../../src/http/openapi/document.ts'
 import { escapeHtml, html } from '../../../src/http/openapi/html.ts'
 import type { Operation } from '../../../src/http/openapi/operation.ts'
 import { operationApp } from '../../../src/http/operation-app.ts'
-import { entries, newLog, testKey } from '../../support/log.ts'
+import { entries } from '../../support/log.ts'
+import { memoryAudit, roleAssigned } from '../../support/memory-audit.ts'
 
 /** Everything that `treehead serve` puts together, over a log in memory with three entries. */
 const wholeApp = async (): Promise<ReturnType<typeof createApp>> => {
-  const { log } = await newLog()
+  const audit = await memoryAudit()
+  const { log } = audit
   await log.sequencer.append(entries(3))
+  await audit.recorder.record([{ source: 'okta', event: roleAssigned('01K0AV6Y7N1') }])
   const { sequencer, reader } = log
   const clock = (): number => 1_700_000_000_000
   const health = createHealth({
@@ -38,7 +43,9 @@ const wholeApp = async (): Promise<ReturnType<typeof createApp>> => {
     parts: [
       ctApp({ reader, treeHeadKey }),
       operationApp({ reader, health, metrics }),
-      docsApp({ reader, origin: log.origin, vkey: testKey().vkey, version: 'test' }),
+      eventsApp({ recorder: audit.recorder, events: audit.events, reader, ask: askAnyone, viewed: async () => {} }),
+      ingestApp({ recorder: audit.recorder, ask: askAnyone, clock }),
+      docsApp({ reader, origin: log.origin, vkey: audit.vkey, version: 'test' }),
     ],
     report: () => {},
   })
@@ -99,7 +106,10 @@ describe('the API description', () => {
   it.each(allOperations.filter(({ method }) => method === 'get'))(
     '$operationId works as its examples say',
     async (operation) => {
-      const response = await app.request(`http://log.test${examplePath(operation)}`)
+      const headers = (operation.parameters ?? [])
+        .filter(({ in: place, required }) => place === 'header' && required)
+        .map(({ name, example }): [string, string] => [name, String(example)])
+      const response = await app.request(`http://log.test${examplePath(operation)}`, { headers })
       const { responses } = operation
       // The hashes of examples are of no entry here.
       const want = /hash=|\/leaf\//.test(examplePath(operation)) ? 404 : 200
