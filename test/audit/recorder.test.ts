@@ -154,7 +154,7 @@ describe('[PAYLOAD-3] a payload that is not what its entry commits to', () => {
     })
   })
 
-  it('is absent without its key', async () => {
+  it('[PAYLOAD-2] is absent without its key', async () => {
     await using audit = await memoryAudit()
     await audit.recorder.record(from('okta', 'a'))
     const { leaf } = await audit.events.read(0)

@@ -166,6 +166,8 @@ describe('every example of every help works as printed, in order, where a log ru
     shell.write('fork.evidence', evidence?.text ?? '')
     shell.write('access.log', 'one\n\ntwo\n')
     shell.write('trails/a.json', '{"Records":[{"id":1},{"id":2}]}')
+    shell.write('audit.json', '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[]}')
+    for (const source of ['aws', 'k8s']) shell.write(`${source}.token`, server.token)
   })
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]()
@@ -181,6 +183,7 @@ describe('every example of every help works as printed, in order, where a log ru
     expect(lines.length).toBeGreaterThan(30)
     for (const line of lines.filter(runnable)) {
       if (line.includes('tuesday')) await shell.run(url(monday))
+      if (line.includes('event.json')) shell.write('event.json', await anEventFile())
       const { code, stderr } = await shell.run(url(line))
       expect([line, code, stderr.includes('internal')]).toEqual([line, 0, false])
     }
@@ -188,6 +191,20 @@ describe('every example of every help works as printed, in order, where a log ru
       expect([made, existsSync(shell.path(made))]).toEqual([made, true])
     }
   })
+
+  /** The event file of the first event, which what was ingested before has made. */
+  const anEventFile = async (): Promise<string> => {
+    const { stdout } = await shell.run('treehead token add --role read --label reader --data level:./treehead-data')
+    const headers = { authorization: `Bearer ${stdout.trim()}` }
+    const at = async (index: number): Promise<Response> => fetch(`${server.url}/v1/events/${index}/file`, { headers })
+    // The server reads its tokens again within a second.
+    await vi.waitFor(async () => expect((await at(0)).status).not.toBe(401), { timeout: 20_000, interval: 200 })
+    for (let index = 0; index < 100; index++) {
+      const response = await at(index)
+      if (response.ok) return response.text()
+    }
+    throw new Error('no event was found')
+  }
 
   it('tail, until it is interrupted', async () => {
     const tail = shell.start(['tail', '--url', server.url, '--vkey', 'treehead-data/log.vkey'])
@@ -201,7 +218,7 @@ describe('every example of every help works as printed, in order, where a log ru
     const lines = taught.flatMap(([, command]) =>
       examplesOf(helpOf(command)).filter((line) => !runnable(line) && !runsOn.test(line)),
     )
-    for (const line of lines.filter((line) => line.includes('--data level') && !line.includes('token remove'))) {
+    for (const line of lines.filter((line) => line.includes('--data level') && !line.includes('token revoke'))) {
       expect([line, (await shell.run(line)).code]).toEqual([line, 0])
     }
     const adopt = lines.filter((line) => line.includes('ledger adopt'))
