@@ -80,6 +80,24 @@ describe('the shortcut', () => {
   afterAll(() => pair[Symbol.asyncDispose]())
 
   const two = joinFrames(entries(2, 'of a batch'))
+  const event = Uint8Array.of(0xd9, 0xd9, 0xf7, 0xa0)
+
+  it('[ENTRY-5] appends nothing raw that begins as an event does, by either way', async () => {
+    const { size } = pair.log.reader.published
+    for (const server of [pair.withShortcut, pair.withoutShortcut]) {
+      for (const [path, body] of [
+        ['/add', event],
+        ['/add-batch', joinFrames([...entries(1, 'beside an event'), event])],
+      ] as const) {
+        const answer = await ask(server, post(path, right + octets, body))
+        expect(answer).toMatchObject({
+          status: 'http/1.1 400 bad request',
+          body: expect.stringContaining('/v1/events'),
+        })
+      }
+    }
+    expect(pair.log.reader.published.size).toBe(size)
+  })
 
   it.each<[string, boolean, string]>([
     ['an entry', true, post('/add', right, 'an entry')],
@@ -89,6 +107,8 @@ describe('the shortcut', () => {
     ['a batch', true, post('/add-batch', right + octets, two)],
     ['a batch without a type', true, post('/add-batch', right, two)],
     ['a batch that is cut short', true, post('/add-batch', right + octets, two.subarray(1))],
+    ['an entry that an auditor would take for an event', true, post('/add', right, event)],
+    ['a batch with such an entry', true, post('/add-batch', right + octets, joinFrames([...entries(1), event]))],
     ['a batch with an empty entry', true, post('/add-batch', right + octets, Uint8Array.of(0, 0))],
     ['a batch of too many entries', true, post('/add-batch', right + octets, joinFrames(entries(11)))],
     ['a batch in CBOR', true, post('/add-batch', `${right}Content-Type: application/cbor-seq\r\n`, 'Cabc')],
