@@ -65,9 +65,9 @@ describe('the packed files', () => {
     expect(built.toSorted()).toEqual(names.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`]).toSorted())
   })
 
-  it('are small: none over 100 kB, less than 500 kB in all when packed', () => {
+  it('are small: none over 100 kB, less than 800 kB in all when packed', () => {
     expect(packed.files.filter(({ size }) => size > 100_000)).toEqual([])
-    expect(packed.size).toBeLessThan(500_000)
+    expect(packed.size).toBeLessThan(800_000)
   })
 
   it('hold every path that package.json declares, but for the condition that our own tools set', () => {
