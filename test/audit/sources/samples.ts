@@ -12,6 +12,8 @@ export interface Sample {
   readonly raw?: (item: Uint8Array) => Uint8Array
   /** One item is a delivery. */
   readonly isAlone?: true
+  /** Items are no JSON. */
+  readonly isText?: true
 }
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -71,5 +73,23 @@ export const samples: Readonly<Record<string, Sample>> = {
     body: ([claims = new Uint8Array()]) => delivery(tokenOf(claims), { 'content-type': 'application/secevent+jwt' }),
     raw: (claims) => Buffer.from(tokenOf(claims)),
     isAlone: true,
+  },
+  otlp: {
+    item: (id, text = '"jdoe became admin"') =>
+      `{"timeUnixNano":1795211220123456789,"body":{"stringValue":${text}},"attributes":[{"key":"audit.id","value":{"stringValue":"${id}"}},` +
+      `{"key":"audit.action","value":{"stringValue":"user.role.assign"}}]}`,
+    body: listed('{"resourceLogs":[{"resource":{},"scopeLogs":[{"logRecords":[', ']}]}]}'),
+  },
+  cloudevents: {
+    item: (id, text = '"jdoe was created"') =>
+      `{"specversion":"1.0","id":"${id}","source":"/hr","type":"audit.user.create","time":"2026-11-20T21:47:00Z","subject":"user/u_42","data":{"msg":${text}}}`,
+    body: listed('[', ']', { 'content-type': 'application/cloudevents-batch+json; charset=UTF-8' }),
+  },
+  syslog: {
+    item: (id, text = 'created user jdoe') =>
+      `<110>1 2026-11-20T21:47:00.123Z idp1 keycloak 812 user.create [audit@32473 id="${id}" actor="a" target="u_42"] ${text}`,
+    body: ([message = new Uint8Array()]) => delivery(message, { 'content-type': 'text/plain' }),
+    isAlone: true,
+    isText: true,
   },
 }
