@@ -1,8 +1,11 @@
 /** Opens the audit service of a log: at start when the log has events, else with the first one. */
 import { chmod, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Audit, type AuditOptions, hasSubjects, openAudit } from '../audit/open.ts'
+import { type Audit, hasSubjects, openAudit } from '../audit/open.ts'
+import type { AppendedEvent } from '../audit/recorder.ts'
 import { aesSealer, mac, randomSource } from '../audit/sealer.node.ts'
+import { openSearch, type Search } from '../audit/search/open-search.ts'
+import { SEARCH_STORE } from '../audit/search/search-store.ts'
 import type { Log } from '../log/open.ts'
 import { RefusedError } from '../log/refusal.ts'
 import type { Clock } from '../primitives/clock.ts'
@@ -10,12 +13,17 @@ import { isTlogError, TlogError } from '../primitives/error.ts'
 import { openStorage } from '../storage/backends.ts'
 import type { Storage } from '../storage/storage.ts'
 
+/** The audit service with its index. */
+export interface OpenAudit extends Audit {
+  readonly search: Search
+}
+
 /** The audit service of a running log. */
 export interface AuditService extends AsyncDisposable {
   /** Undefined before the first event. */
-  readonly current: Audit | undefined
+  readonly current: OpenAudit | undefined
   /** Opens it when it is not. Rejects with `io` and `conflict`. */
-  open(): Promise<Audit>
+  open(): Promise<OpenAudit>
 }
 
 /** What it is opened from. */
@@ -28,7 +36,6 @@ export interface AuditServiceOptions {
   /** The folder of the keys, where it is not the default. */
   readonly keysFolder: string | undefined
   readonly clock: Clock
-  readonly appended?: AuditOptions['appended']
 }
 
 /** Opens. Rejects with RefusedError `keys_missing` and `keys_of_another`, and with `usage` for keys in the data folder. */
@@ -46,8 +53,8 @@ class LazyAudit implements AuditService {
   readonly #options: AuditServiceOptions
   readonly #path: string | undefined
   #keys: Storage | undefined
-  #opening: Promise<Audit> | undefined
-  current: Audit | undefined
+  #opening: Promise<OpenAudit> | undefined
+  current: OpenAudit | undefined
 
   constructor(options: AuditServiceOptions, path: string | undefined) {
     this.#options = options
@@ -65,7 +72,7 @@ class LazyAudit implements AuditService {
     }
   }
 
-  open(): Promise<Audit> {
+  open(): Promise<OpenAudit> {
     if (this.current !== undefined) return Promise.resolve(this.current)
     this.#opening ??= this.#open(true).finally(() => {
       this.#opening = undefined
@@ -73,17 +80,23 @@ class LazyAudit implements AuditService {
     return this.#opening
   }
 
-  async #open(create: boolean): Promise<Audit> {
-    const { log, storage, clock, appended } = this.#options
+  async #open(create: boolean): Promise<OpenAudit> {
+    const { log, storage, clock } = this.#options
     this.#keys ??= await openKeys(this.#path, create)
     const random = randomSource()
     const keys = this.#keys.keyValue('subjects')
-    this.current = await openAudit({ log, storage, keys, sealer: aesSealer(random), mac, random, clock, appended })
+    const late: { search?: Search } = {}
+    const appended = (events: readonly AppendedEvent[]): void => late.search?.append(events)
+    const audit = await openAudit({ log, storage, keys, sealer: aesSealer(random), mac, random, clock, appended })
+    const { events, subjects } = audit
+    late.search = await openSearch({ store: storage.keyValue(SEARCH_STORE), subjects, events, reader: log.reader })
+    this.current = { ...audit, search: late.search }
     return this.current
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.current?.recorder.drain()
+    await this.current?.search[Symbol.asyncDispose]()
     await this.#keys?.[Symbol.asyncDispose]()
   }
 }

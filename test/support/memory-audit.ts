@@ -2,6 +2,8 @@
 import { type Audit, openAudit } from '../../src/audit/open.ts'
 import type { AppendedEvent } from '../../src/audit/recorder.ts'
 import { aesSealer, mac, randomSource } from '../../src/audit/sealer.node.ts'
+import { openSearch, type Search } from '../../src/audit/search/open-search.ts'
+import { SEARCH_STORE } from '../../src/audit/search/search-store.ts'
 import type { AuditEvent } from '../../src/event/event.ts'
 import { type OpenMemory, openMemoryLog } from '../../src/log/open-memory.node.ts'
 import { openStorage } from '../../src/storage/backends.ts'
@@ -9,6 +11,7 @@ import type { KeyValueStore } from '../../src/storage/storage.ts'
 
 /** The service and what lies under it. */
 export interface MemoryAudit extends Audit, OpenMemory {
+  readonly search: Search
   readonly keys: KeyValueStore
   readonly appended: readonly AppendedEvent[]
   /** Sets the clock, in milliseconds. */
@@ -25,6 +28,7 @@ export const memoryAudit = async (): Promise<MemoryAudit> => {
   const keys = (await openStorage('memory:', { create: true })).keyValue('subjects')
   const random = randomSource()
   const appended: AppendedEvent[] = []
+  const late: { search?: Search } = {}
   const again = (): Promise<Audit> =>
     openAudit({
       log: opened.log,
@@ -34,12 +38,24 @@ export const memoryAudit = async (): Promise<MemoryAudit> => {
       mac,
       random,
       clock,
-      appended: (events) => void appended.push(...events),
+      appended: (events) => {
+        appended.push(...events)
+        late.search?.append(events)
+      },
     })
   const setTime = (ms: number): void => {
     time = ms
   }
-  return { ...opened, ...(await again()), keys, appended, setTime, again }
+  const audit = await again()
+  const { events, subjects } = audit
+  const store = opened.storage.keyValue(SEARCH_STORE)
+  const search = await openSearch({ store, subjects, events, reader: opened.log.reader })
+  late.search = search
+  const dispose = async (): Promise<void> => {
+    await search[Symbol.asyncDispose]()
+    await opened[Symbol.asyncDispose]()
+  }
+  return { ...opened, ...audit, search, keys, appended, setTime, again, [Symbol.asyncDispose]: dispose }
 }
 
 /** A role that was assigned. */

@@ -21,6 +21,7 @@ import {
   logWitnessing,
   openLogger,
 } from '../../http/request-log.ts'
+import { type SearchAppOptions, searchApp } from '../../http/search-app.ts'
 import { serve } from '../../http/serve.node.ts'
 import type { LogEvent } from '../../log/events.ts'
 import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
@@ -177,6 +178,7 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
   const parts = [
     ctApp({ reader: log.reader, treeHeadKey: data.treeHeadKey }),
     operationApp({ reader: log.reader, health, metrics }),
+    searchApp(searchOptions(data, options)),
     eventsApp(eventsOptions(data, options)),
     ingestApp({ recorder: recorderOf(data), ask: options.ask, clock: Date.now }),
     docsApp({ reader: log.reader, origin: log.origin, vkey: data.vkey, version: version() }),
@@ -189,6 +191,22 @@ const recorderOf = ({ audit }: Pick<OpenData, 'audit'>): EventsAppOptions['recor
   record: async (items) => (await audit.open()).recorder.record(items),
 })
 
+/** Who reads personal fields leaves an entry. */
+const viewedOf =
+  ({ log, audit }: Pick<OpenData, 'log' | 'audit'>): EventsAppOptions['viewed'] =>
+  async ({ label }, events) => {
+    const after = { token: label }
+    const target = { type: 'log', id: log.origin }
+    await (await audit.open()).recordOwn({ action: 'log.view', target, after, particulars: { events } })
+  }
+
+const searchOptions = (data: OpenData, { ask }: AppendShortcutOptions): SearchAppOptions => ({
+  search: () => data.audit.current?.search,
+  readMany: async (indices) => (await data.audit.current?.events.readMany(indices)) ?? [],
+  ask,
+  viewed: viewedOf(data),
+})
+
 const eventsOptions = ({ log, audit }: OpenData, { ask, reach }: AppendShortcutOptions): EventsAppOptions => ({
   recorder: recorderOf({ audit }),
   events: {
@@ -199,11 +217,7 @@ const eventsOptions = ({ log, audit }: OpenData, { ask, reach }: AppendShortcutO
   },
   reader: log.reader,
   ask,
-  viewed: async ({ label }, events) => {
-    const after = { token: label }
-    const target = { type: 'log', id: log.origin }
-    await (await audit.open()).recordOwn({ action: 'log.view', target, after, particulars: { events } })
-  },
+  viewed: viewedOf({ log, audit }),
   reach,
 })
 

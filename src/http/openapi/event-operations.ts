@@ -4,6 +4,7 @@ import {
   count,
   failures,
   inPath,
+  inQuery,
   json,
   list,
   type Operation,
@@ -47,6 +48,30 @@ const prefer: Parameter = {
     '`wait=witnessed`: answer when a quorum of witnesses has cosigned a checkpoint over the events. 400 for a log without witnesses; 503 when no quorum did in time, and the events keep their indices.',
   schema: { type: 'string' },
 }
+
+const condition = (name: string, description: string): Parameter => ({
+  name,
+  in: 'query',
+  required: false,
+  description,
+  schema: { type: 'string' },
+})
+
+const conditions: readonly Parameter[] = [
+  condition('actor', 'The id of the actor.'),
+  condition('target', 'The id of the target.'),
+  condition('action', 'The action, or a family of them: `user.*`.'),
+  condition('outcome', 'The outcome.'),
+  condition('source', 'Who sent it.'),
+  condition('tenant', 'The tenant.'),
+  condition('ip', 'An address or a CIDR that the source claims to be in.'),
+  condition('corr', 'What ties events together.'),
+  condition('q', 'Words, all of which occur.'),
+  condition('from', 'The earliest source time, RFC 3339.'),
+  condition('to', 'The source time before which it happened, RFC 3339.'),
+  condition('first', 'The lowest index.'),
+  condition('end', 'The index below which it is.'),
+]
 
 const accepted = object({
   id: { type: 'string' },
@@ -118,6 +143,83 @@ export const eventOperations: readonly Operation[] = [
       ...failures(400, 401, 403, 413, 429, 500, 503),
       409: { description: 'The one event has an id that another one has.', content: answer },
       422: { description: 'None was accepted.', content: answer },
+    },
+  },
+  {
+    route: '/v1/events',
+    path: '/v1/events',
+    method: 'get',
+    operationId: 'searchEvents',
+    tag: 'Events',
+    summary: 'Find events',
+    description:
+      'A page of the events that fulfil all conditions. The first page fixes how many entries are searched, so that the pages together have each event once, whatever is appended meanwhile; an event that was acknowledged is found. Conditions on the payload take a token that may see it.',
+    secured: true,
+    parameters: [
+      ...conditions,
+      condition('order', '`index`, the default, or `time`: by the source time.'),
+      condition('desc', 'Given with any value or none: the largest first.'),
+      condition('limit', 'Most events on the page, 1 to 1,000; 100 by default.'),
+      condition('cursor', '`next` of the page before; all else has to be as it was there.'),
+    ],
+    responses: {
+      200: {
+        description: 'A page. `next` is absent on the last one.',
+        content: json(
+          { ...object({ events: list({ type: 'object' }), size: count('The entries that were searched.') }) },
+          { events: [stored], size: 4, next: 'AAAA' },
+        ),
+      },
+      ...failures(400, 401, 403, 500, 503),
+    },
+  },
+  {
+    route: '/v1/events/count',
+    path: '/v1/events/count',
+    method: 'get',
+    operationId: 'countEvents',
+    tag: 'Events',
+    summary: 'Count events',
+    description: 'How many events fulfil all conditions.',
+    secured: true,
+    parameters: conditions,
+    responses: {
+      200: { description: 'The number.', content: json(object({ count: count('How many.') }), { count: 1 }) },
+      ...failures(400, 401, 403, 500, 503),
+    },
+  },
+  {
+    route: '/v1/events/facets',
+    path: '/v1/events/facets',
+    method: 'get',
+    operationId: 'countByValue',
+    tag: 'Events',
+    summary: 'Count events by value',
+    description: 'How many of the events that fulfil all conditions have each value.',
+    secured: true,
+    parameters: [
+      inQuery(
+        'by',
+        'What is counted by.',
+        { type: 'string', enum: ['hour', 'day', 'action', 'actor', 'target', 'outcome', 'source', 'tenant'] },
+        'action',
+      ),
+      ...conditions,
+      condition('limit', 'Most values, 1 to 1,000; 100 by default.'),
+    ],
+    responses: {
+      200: {
+        description: 'The values, the most frequent first.',
+        content: json(
+          object({
+            values: list({ type: 'object' }),
+            others: count('Events with other values.'),
+            without: count('Events without a value.'),
+          }),
+          { values: [{ value: 'user.role.assign', count: 1 }], others: 0, without: 0 },
+        ),
+      },
+      ...failures(400, 401, 403, 500, 503),
     },
   },
   {

@@ -14,6 +14,7 @@ import { allOperations, openApiDocument } from '../../../src/http/openapi/docume
 import { escapeHtml, html } from '../../../src/http/openapi/html.ts'
 import type { Operation } from '../../../src/http/openapi/operation.ts'
 import { operationApp } from '../../../src/http/operation-app.ts'
+import { searchApp } from '../../../src/http/search-app.ts'
 import { entries } from '../../support/log.ts'
 import { memoryAudit, roleAssigned } from '../../support/memory-audit.ts'
 
@@ -43,6 +44,12 @@ const wholeApp = async (): Promise<ReturnType<typeof createApp>> => {
     parts: [
       ctApp({ reader, treeHeadKey }),
       operationApp({ reader, health, metrics }),
+      searchApp({
+        search: () => audit.search,
+        readMany: (indices) => audit.events.readMany(indices),
+        ask: askAnyone,
+        viewed: async () => {},
+      }),
       eventsApp({ recorder: audit.recorder, events: audit.events, reader, ask: askAnyone, viewed: async () => {} }),
       ingestApp({ recorder: audit.recorder, ask: askAnyone, clock }),
       docsApp({ reader, origin: log.origin, vkey: audit.vkey, version: 'test' }),
