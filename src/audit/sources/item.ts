@@ -3,7 +3,7 @@ import type { Outcome } from '../../event/actions.ts'
 import { type AuditEvent, parseEvent } from '../../event/event.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../event/strict-json.ts'
 import { isTlogError } from '../../primitives/error.ts'
-import { fitId, fitKind, fitObject, fitTenant, fitText, fitTime } from './fit.ts'
+import { fitId, fitKind, fitObject, fitTenant, fitText, fitTime, MAX_STATE } from './fit.ts'
 import { type Loose, parseForeignJson } from './foreign-json.ts'
 import type { SourceItem } from './source.ts'
 
@@ -36,7 +36,7 @@ export interface Draft {
   readonly outcome: Outcome
   readonly actor: ActorDraft
   readonly target: ThingDraft
-  /** At most 64 are kept. */
+  /** At most 64 are kept, and no more than fit into `MAX_STATE` characters. */
   readonly with?: readonly ThingDraft[]
   readonly before?: Loose
   readonly after?: Loose
@@ -90,7 +90,7 @@ const eventOf = (draft: Draft): JsonObject => {
     outcome: draft.outcome,
     actor: actorOf(draft.actor),
     target: thingOf(draft.target),
-    with: orNone((draft.with ?? []).slice(0, 64).map(thingOf)),
+    with: orNone(fitting((draft.with ?? []).slice(0, 64).map(thingOf))),
     before: fitObject(draft.before),
     after: fitObject(draft.after),
     source: orNone(present({ ip: fitText(source.ip), ua: fitText(source.ua), app: fitText(source.app) })),
@@ -103,6 +103,15 @@ const eventOf = (draft: Draft): JsonObject => {
     n: undefined,
   }
   return present(event)
+}
+
+/** As many from the first on as have room: an event as a whole has 1 MiB at most, and these could be 64 times 12 KiB. */
+const fitting = (things: readonly JsonObject[]): readonly JsonObject[] => {
+  let room = MAX_STATE
+  return things.filter((thing) => {
+    room -= JSON.stringify(thing).length
+    return room >= 0
+  })
 }
 
 /** The members that are there. */

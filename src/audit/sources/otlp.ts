@@ -14,7 +14,7 @@ import { bytesAt, elementsOf, membersOf, rootOf, type Span } from './spans.ts'
 export const otlp: SourceFormat = {
   name: 'otlp',
   parse: ({ headers, body }) => {
-    if (headers['content-type']?.includes('protobuf'))
+    if (/protobuf/i.test(headers['content-type'] ?? ''))
       throw new TlogError('malformed', 'want JSON: set the protocol http/json')
     const members = membersOf(body, rootOf(body))
     const resources = members.get('resourceLogs')

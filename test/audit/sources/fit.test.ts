@@ -174,5 +174,10 @@ describe('items', () => {
     const involved = Array.from({ length: 100 }, (_, i) => ({ type: 'user', id: `u_${i}` }))
     const item = settle({ ...draft, with: involved }, raw)
     expect(item.kind === 'event' && item.event.with).toHaveLength(64)
+    const large = settle(
+      { ...draft, with: involved.map(({ type, id }) => ({ type, id, name: 'x'.repeat(4_000) })) },
+      raw,
+    )
+    expect(large.kind === 'event' && large.event.with).toHaveLength(16)
   })
 })

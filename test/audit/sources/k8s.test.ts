@@ -252,6 +252,27 @@ describe('audit events and their events', () => {
       }),
     ],
     [
+      'an annotation with the name of something of all objects hides nothing',
+      audited({
+        verb: 'create',
+        requestURI: '/rb',
+        objectRef: { ...rbac, resource: 'clusterrolebindings', name: 'x' },
+        requestObject: {
+          metadata: { annotations: { constructor: 'x' } },
+          subjects: [{ ...subjects[0], constructor: 'x' }],
+          roleRef,
+        },
+        responseStatus: { code: 201 },
+      }),
+      event({
+        action: 'user.role.assign',
+        target: { type: 'user', id: 'anna' },
+        with: [{ type: 'role', id: 'edit' }],
+        after: { subjects: [{ ...subjects[0], 'constructor ': 'x' }], roleRef },
+        msg: 'create /rb',
+      }),
+    ],
+    [
       'a review creates nothing',
       audited({
         verb: 'create',
