@@ -1,6 +1,5 @@
 /** The routes that write: one entry, or a batch. */
 import { type Context, Hono } from 'hono'
-import type { PublishedCheckpoint } from '../log/log.ts'
 import type { Log } from '../log/open.ts'
 import { decodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8, equalBytes } from '../primitives/bytes.ts'
@@ -11,6 +10,7 @@ import type { Ask } from './access.ts'
 import { parseBatch } from './batch.ts'
 import { type Env, readBody } from './body.ts'
 import type { ObserveServed } from './observe.ts'
+import { type Reach, wantsWitnesses, witnessed } from './prefer.ts'
 import { assertRawEntry } from './raw-entry.ts'
 
 /** What the routes need. */
@@ -23,8 +23,8 @@ export interface AppendAppOptions {
   readonly maxBatchBytes: number
   /** Told of each request that was served. */
   readonly served?: readonly ObserveServed[]
-  /** Waits until a quorum of witnesses has cosigned a checkpoint of that size; undefined when it did not within bounds. */
-  readonly reach?: ((size: number) => Promise<PublishedCheckpoint | undefined>) | undefined
+  /** Waits for a quorum; undefined for a log without witnesses. */
+  readonly reach?: Reach | undefined
 }
 
 /** The app of the writing routes. On a real server most of their requests take a shortcut (append-shortcut) and never come here. */
@@ -37,9 +37,9 @@ export const appendApp = (options: AppendAppOptions): Hono<Env> => {
     const entry = await readBody(c, MAX_ENTRY_SIZE)
     checkDigest(c.req.header('content-digest'), entry)
     assertRawEntry(entry)
-    const isAwaited = wantsWitnesses(c, options)
+    const isAwaited = wantsWitnesses(c, options.reach)
     const { indices, checkpoint: signed } = await sequencer.append([entry])
-    const checkpoint = isAwaited ? await witnessed(c, signed, options) : signed
+    const checkpoint = isAwaited ? await witnessed(c, signed, options.reach) : signed
     const index = indices[0] ?? 0
     // No newline: Tessera's load generator parses the whole body as a number.
     if (!wantsProof(c)) return answer(c, 'text/plain; charset=utf-8', String(index))
@@ -50,9 +50,9 @@ export const appendApp = (options: AppendAppOptions): Hono<Env> => {
     const body = await readBody(c, maxBatchBytes)
     checkDigest(c.req.header('content-digest'), body)
     const entries = parseBatch(c.req.header('content-type'), body, maxBatchEntries)
-    const isAwaited = wantsWitnesses(c, options)
+    const isAwaited = wantsWitnesses(c, options.reach)
     const { indices, duplicates, checkpoint: signed } = await sequencer.append(entries)
-    const checkpoint = isAwaited ? await witnessed(c, signed, options) : signed
+    const checkpoint = isAwaited ? await witnessed(c, signed, options.reach) : signed
     if (!/application\/json/.test(c.req.header('accept') ?? '')) {
       return answer(c, 'text/plain; charset=utf-8', `${indices.join('\n')}\n`)
     }
@@ -60,27 +60,6 @@ export const appendApp = (options: AppendAppOptions): Hono<Env> => {
     return answer(c, 'application/json', JSON.stringify(json))
   })
   return app
-}
-
-/** RFC 7240: the answer may wait for a quorum. Throws `usage` where there is none to wait for. */
-const wantsWitnesses = (c: Context<Env>, { reach }: AppendAppOptions): boolean => {
-  const wait = /(?:^|[,;])\s*wait=([a-z0-9]+)/.exec(c.req.header('prefer') ?? '')?.[1]
-  if (wait !== 'witnessed') return false
-  if (reach === undefined) throw new TlogError('usage', 'this log has no witnesses to wait for')
-  return true
-}
-
-/** The witnessed checkpoint over a signed one. Rejects with `unknown_outcome`: the entry is in the log, its quorum is not. */
-const witnessed = async (
-  c: Context<Env>,
-  { size }: PublishedCheckpoint,
-  { reach }: AppendAppOptions,
-): Promise<PublishedCheckpoint> => {
-  const reached = await reach?.(size)
-  if (reached === undefined)
-    throw new TlogError('unknown_outcome', `stored under size ${size}, which no quorum has cosigned yet`)
-  c.header('Preference-Applied', 'wait=witnessed')
-  return reached
 }
 
 const wantsProof = (c: Context<Env>): boolean =>

@@ -7,7 +7,6 @@ import { type AuditEvent, type Issue, parseEvent } from '../event/event.ts'
 import { EVENT_FILE_TYPE, formatEventFile, type Shown } from '../event/event-file.ts'
 import { type Group, joinGroups } from '../event/groups.ts'
 import { isJsonObject, type Json, parseStrictJson } from '../event/strict-json.ts'
-import type { PublishedCheckpoint } from '../log/log.ts'
 import type { LogReader } from '../log/reader.ts'
 import { encodeBase64 } from '../primitives/base64.ts'
 import { decodeUtf8 } from '../primitives/bytes.ts'
@@ -15,6 +14,7 @@ import { parseDecimal } from '../primitives/decimal.ts'
 import { TlogError } from '../primitives/error.ts'
 import { type Access, type Ask, allows, may, mayRead, requireSource } from './access.ts'
 import { type Env, readBody } from './body.ts'
+import { type Reach, wantsWitnesses, witnessed } from './prefer.ts'
 
 /** What the routes need. */
 export interface EventsAppOptions {
@@ -24,8 +24,8 @@ export interface EventsAppOptions {
   readonly ask: Ask
   /** Puts into the log that somebody read personal fields of so many events. */
   readonly viewed: (access: Access, events: number) => Promise<void>
-  /** Waits until a quorum of witnesses has cosigned a checkpoint of that size; undefined when it did not within bounds. */
-  readonly reach?: ((size: number) => Promise<PublishedCheckpoint | undefined>) | undefined
+  /** Waits for a quorum; undefined for a log without witnesses. */
+  readonly reach?: Reach | undefined
 }
 
 /** Items of one request. */
@@ -81,7 +81,7 @@ interface Rejected {
 const send = async (c: Context<Env>, options: EventsAppOptions): Promise<Response> => {
   const { recorder, reader } = options
   const access = options.ask(c.req.header('authorization'), 'event.send')
-  const isAwaited = wantsWitnesses(c, options)
+  const isAwaited = wantsWitnesses(c, options.reach)
   const body = parseStrictJson(await readBody(c, MAX_BODY))
   const values: readonly Json[] = Array.isArray(body) ? body : [body as Json]
   if (values.length === 0 || values.length > MAX_ITEMS)
@@ -95,7 +95,7 @@ const send = async (c: Context<Env>, options: EventsAppOptions): Promise<Respons
     if (answer.kind === 'recorded') accepted.push({ item, recorded: answer })
     else rejected.push(conflictOf(item, answer, values[item], isOne))
   }
-  const checkpoint = isAwaited && accepted.length > 0 ? await witnessed(c, signed, options) : signed
+  const checkpoint = isAwaited && accepted.length > 0 ? await witnessed(c, signed, options.reach) : signed
   const withProof = c.req.query('proof') !== undefined
   const given = await Promise.all(
     accepted.map(async ({ item, recorded }) => ({
@@ -178,25 +178,6 @@ const receiptOf = async (
     leaf: encodeBase64(hash),
     dup: isDuplicate,
   }
-}
-
-/** RFC 7240: how far to wait. Throws `usage` where there are no witnesses. */
-const wantsWitnesses = (c: Context<Env>, { reach }: EventsAppOptions): boolean => {
-  if (!/(?:^|[,;])\s*wait=witnessed(?:$|[,;\s])/.test(c.req.header('prefer') ?? '')) return false
-  if (reach === undefined) throw new TlogError('usage', 'this log has no witnesses to wait for')
-  return true
-}
-
-const witnessed = async (
-  c: Context<Env>,
-  { size }: PublishedCheckpoint,
-  { reach }: EventsAppOptions,
-): Promise<PublishedCheckpoint> => {
-  const reached = await reach?.(size)
-  if (reached === undefined)
-    throw new TlogError('unknown_outcome', `stored under size ${size}, which no quorum has cosigned yet`)
-  c.header('Preference-Applied', 'wait=witnessed')
-  return reached
 }
 
 /** The answer for what is no event, and for what is none to somebody. */

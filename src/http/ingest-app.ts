@@ -21,6 +21,9 @@ export interface IngestAppOptions {
 /** Bytes of a delivery, as sent and after decompression; OTLP recommends as much. */
 const MAX_DELIVERY = 20 * 2 ** 20
 
+/** Items of a delivery: two bytes can be one, and each becomes an entry for ever. */
+const MAX_ITEMS = 20_000
+
 const NO_STORE = { 'Cache-Control': 'no-store' }
 
 /** The app. `?summary` answers how many items there were of each kind, whatever the format's own answer is. */
@@ -30,6 +33,8 @@ export const ingestApp = (options: IngestAppOptions): Hono<Env> => {
     const source = requireSource(options.ask(c.req.header('authorization'), 'event.send'))
     const format = formatOf(c)
     const items = format.parse({ headers: c.req.header(), body: await readDelivery(c) })
+    if (items.length > MAX_ITEMS)
+      throw new TlogError('too_large', `want at most ${MAX_ITEMS} items in a delivery, got ${items.length}`)
     const ingested = await ingest(source, items, options)
     if (c.req.query('summary') !== undefined) return c.json(ingested, 200, NO_STORE)
     return answer(format.answer(items))
