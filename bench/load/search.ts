@@ -38,8 +38,8 @@ const STEP = 256
 interface Build {
   readonly eventsPerSecond: number
   readonly cpuMicrosPerEvent: number
-  /** Longest time that one call of `append` took. */
-  readonly longestAppendMs: number
+  /** Of one call of `append`, with 256 events. */
+  readonly appendMs: Latency
   /** Cores that other processes of the machine kept busy meanwhile. */
   readonly otherCores: number
 }
@@ -56,7 +56,8 @@ const source = makeEvents(1, false)
 const some: AppendedEvent[] = []
 
 const build = async (search: Search, push: (events: readonly AppendedEvent[]) => void): Promise<Build> => {
-  let [ms, cpu, others, longest] = [0, 0, 0, 0]
+  let [ms, cpu, others] = [0, 0, 0]
+  const appends: number[] = []
   for (let made = 0; made < count; made += MADE) {
     const events = Array.from({ length: Math.min(MADE, count - made) }, () => source.next().value!)
     push(events)
@@ -65,7 +66,7 @@ const build = async (search: Search, push: (events: readonly AppendedEvent[]) =>
     for (let at = 0; at < events.length; at += STEP) {
       const sent = performance.now()
       search.append(events.slice(at, at + STEP))
-      longest = Math.max(longest, performance.now() - sent)
+      appends.push(performance.now() - sent)
       await new Promise((resolve) => setImmediate(resolve))
     }
     await search.drain()
@@ -77,7 +78,7 @@ const build = async (search: Search, push: (events: readonly AppendedEvent[]) =>
   return {
     eventsPerSecond: (1e3 * count) / ms,
     cpuMicrosPerEvent: cpu / count,
-    longestAppendMs: longest,
+    appendMs: latencyOf(appends),
     otherCores: Math.max(0, others / (ms / 1e3)),
   }
 }
@@ -173,7 +174,8 @@ printTable(`An index of ${format(count)} events`, [
   ['', ''],
   ['events/s', format(built.eventsPerSecond)],
   ['CPU us/event', format(built.cpuMicrosPerEvent)],
-  ['longest append of 256, ms', format(built.longestAppendMs)],
+  ['append of 256, p50 ms', format(built.appendMs.p50)],
+  ['append of 256, p99 ms', format(built.appendMs.p99)],
   ['bytes/event', format(bytesPerEvent)],
   ['open, ms', format(openMs)],
   ['open and caught up, ms', format(caughtUpMs)],

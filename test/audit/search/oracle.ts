@@ -20,7 +20,7 @@ const fulfils = (filter: SearchFilter): ((found: Indexable) => boolean) => {
   const wanted = spelled(q ?? '').map(upper)
   return (found) => {
     const { event, index, source } = found
-    const time = timeOf(found)
+    const time = from === undefined && to === undefined ? 0 : timeOf(found)
     return (
       (actor === undefined || event.actor?.['id'] === actor) &&
       (target === undefined || event.target?.['id'] === target) &&

@@ -1,8 +1,10 @@
 /** Search equals a scan of all events, whatever is asked, while the log grows and across restarts. */
 import { describe, expect, it } from 'vitest'
 import { facetsBy } from '../../../src/audit/search/facets.ts'
+import { openSearch } from '../../../src/audit/search/open-search.ts'
 import type { SearchQuery } from '../../../src/audit/search/query.ts'
 import { SEARCH_STORE } from '../../../src/audit/search/search-store.ts'
+import { encodeHex } from '../../../src/primitives/hex.ts'
 import { openStorage } from '../../../src/storage/backends.ts'
 import type { Row } from '../../../src/storage/storage.ts'
 import { roleAssigned } from '../../support/memory-audit.ts'
@@ -82,16 +84,16 @@ describe('pages', () => {
     ['time, ascending, most at one time', { order: 'time', descending: false }],
     ['time, descending, most at one time', { order: 'time', descending: true }],
   ] as const)('[SEARCH-3] are of the log as it was at the first one: by %s', async (_, order) => {
-    const { search, grow, log } = await open(4_000)
+    const { search, grow, log } = await open(9_000)
     const expected = scan(log.events, order).map(({ index }) => index)
     const found: number[] = []
-    let page = await search.search({ ...order, limit: 300 })
+    let page = await search.search({ ...order, limit: 700 })
     for (;;) {
       found.push(...page.indices)
-      expect(page.size).toBe(4_000)
+      expect(page.size).toBe(9_000)
       if (page.next === undefined) break
       grow(50)
-      page = await search.search({ ...order, limit: 300, cursor: page.next })
+      page = await search.search({ ...order, limit: 700, cursor: page.next })
     }
     expect(found).toEqual(expected)
   })
@@ -163,6 +165,8 @@ describe('at rest', () => {
     for await (const row of rows) found.push(row)
     return found
   }
+  const textsOf = (rows: readonly Row[]): readonly string[] =>
+    rows.map(({ key, value }) => `${encodeHex(key)} ${encodeHex(value)}`)
   const everyRow = [Uint8Array.of(0), Uint8Array.of(255)] as const
 
   it('[SEARCH-6] [SEARCH-7] what was erased is not found any more, and nothing personal is in the rows', async () => {
@@ -181,10 +185,22 @@ describe('at rest', () => {
     for (const { key, value } of await rowsOf(storage.keyValue(SEARCH_STORE).range(...everyRow)))
       for (const secret of ['u_even', 'hopper', 'Hopper', 'u_42', 'jdoe', '192.0.2.7', 'acme', 'CHG', 'user.role'])
         expect(Buffer.from([...key, ...value]).includes(secret)).toBe(false)
-    const even = events.readMany.bind(events)
-    const [stored] = await even([0])
-    await real.eraseKeys([stored?.leaf.handles.actor ?? new Uint8Array(16)])
+    const { leaf } = await events.read(0)
+    await real.eraseKeys([leaf.handles.actor ?? new Uint8Array(16)])
     await search.refresh(Array.from({ length: 2_100 }, (_, i) => 2 * i))
+    const fresh = (await openStorage('memory:', { create: true })).keyValue(SEARCH_STORE)
+    await using anew = await openSearch({
+      store: fresh,
+      subjects: real.now.subjects,
+      events,
+      reader: real.now.log.reader,
+    })
+    await anew.count({})
+    await anew.drain()
+    const refreshed = textsOf(await rowsOf(storage.keyValue(SEARCH_STORE).range(...everyRow)))
+    const want = new Set(textsOf(await rowsOf(fresh.range(...everyRow))))
+    expect(refreshed.filter((row) => !want.has(row))).toEqual([])
+    expect(refreshed).toHaveLength(want.size)
     for (const name of ['before a restart', 'after it']) {
       const { search: index } = real.now
       expect(await index.count({ actor: 'u_even' }), name).toBe(0)
@@ -192,6 +208,9 @@ describe('at rest', () => {
       expect(await index.count({ q: 'grace' }), name).toBe(2_100)
       expect(await index.count({ action: 'user.role.*', outcome: 'success' }), name).toBe(4_200)
       expect(await index.count({ target: 'u_42' }), name).toBe(4_200)
+      // Their source time is gone with the payload.
+      const received = Date.parse('2026-11-20T00:00:00Z')
+      expect(await index.count({ from: received, to: received + 3_600_000 }), name).toBe(2_100)
       expect(await index.facets({}, 'actor'), name).toEqual({
         values: [{ value: 'u_odd', count: 2_100 }],
         others: 0,
