@@ -117,7 +117,7 @@ export function* makeEvents(seed: number, gaps = true): Generator<AppendedEvent>
   let index = 0
   for (let n = 0; ; n++) {
     if (gaps && random.integer(0, 500) === 0) index += random.integer(1, 20)
-    if (gaps && random.integer(0, 20_000) === 0) index += random.integer(1, 12_000)
+    if (gaps && random.integer(0, 1_500) === 0) index += random.integer(1, 12_000)
     const event = makeEvent(random, n)
     yield { index, received: START + n * 700 + 250, source: random.pick(sources), event }
     index++

@@ -29,7 +29,7 @@ describe('[SEARCH-4] words', () => {
     const msg = Array.from({ length: 2 * MAX_WORDS }, (_, i) => `m${i}`).join(' ')
     const involved = [{ type: 'role', id: 'roleid', name: 'rolename' }]
     segment.add({ index: 0, received: 1, source: 's', event: roleAssigned('one', { msg, with: involved }) })
-    segment.add({ index: 1, received: 1, source: 's', event: roleAssigned('two', { msg: 'm0 m1023' }) })
+    segment.add({ index: 1, received: 1, source: 's', event: roleAssigned('two', { msg: 'm0 m1023, M1023' }) })
     const found = [...segment.termsOf('word')].filter(([, term]) => segment.offsetsOf(term).includes(0))
     const words = found.map(([word]) => word)
     expect(words).toEqual(expect.arrayContaining(['one', 'roleid', 'rolename', 'jdoe', 'm0']))
