@@ -2,11 +2,13 @@
 
 import { concatBytes, encodeUtf8 } from '../primitives/bytes.ts'
 import type { Clock } from '../primitives/clock.ts'
+import { TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import { sha256 } from '../primitives/sha256.ts'
 import type { Recordable } from './make-entry.ts'
 import { ownEvent } from './own-events.ts'
 import type { Recorded, Recorder } from './recorder.ts'
+import { fitText } from './sources/fit.ts'
 import type { SourceItem } from './sources/source.ts'
 
 /** What became of a delivery. */
@@ -49,6 +51,7 @@ export const ingest = async (
     for (const [i, answer] of answers.entries()) {
       const item = step[i]
       if (item === undefined) continue
+      if (answer.kind === 'too large') throw new TlogError('too_large', answer.message)
       if (answer.kind === 'conflict' && item.kind === 'event') taken.push(conflictOf(source, item, clock()))
       else {
         if (isKnown(answer)) counts.duplicates++
@@ -64,7 +67,8 @@ export const ingest = async (
 }
 
 /** What is in quarantine is known by its bytes: the same id at another time is no other item. */
-const isKnown = (answer: Recorded): boolean => answer.kind === 'conflict' || answer.isDuplicate
+const isKnown = (answer: Recorded): boolean =>
+  answer.kind === 'conflict' || (answer.kind === 'recorded' && answer.isDuplicate)
 
 type KeptItem = Exclude<SourceItem, { kind: 'ignored' }>
 
@@ -93,7 +97,7 @@ const quarantined = (
     time,
     target: { type: 'source', id: source },
     particulars: { source, code },
-    reason,
+    reason: fitText(reason) ?? code,
     raw,
   })
 }

@@ -1,8 +1,9 @@
 /** One event becomes one entry: its leaf without anything personal, and the openings of its commitments. */
 import type { AuditEvent, Party } from '../event/event.ts'
 import { type ByGroup, commitGroup, type Group, groups, groupValues, type Opening, SALT_SIZE } from '../event/groups.ts'
-import { formatLeaf, type Handles, type Particulars } from '../event/leaf.ts'
+import { formatLeaf, type Handles, type Particulars, SIZE_STEP } from '../event/leaf.ts'
 import { hashLeaf } from '../merkle/hash.ts'
+import { TlogError } from '../primitives/error.ts'
 import type { Hash } from '../primitives/hash.ts'
 import type { SourceState } from './records.ts'
 import type { Subject, SubjectName } from './subjects.ts'
@@ -49,7 +50,10 @@ export interface EntryPlace {
   readonly random: (size: number) => Uint8Array
 }
 
-/** Makes the entry. Throws `too_large` for an event whose leaf no log takes, which 64 involved do not reach. */
+/** Most bytes that the values of an event's groups may have together. */
+export const MAX_PAYLOAD = 2 ** 20
+
+/** Makes the entry. Throws `too_large` for a payload over `MAX_PAYLOAD`. */
 export const makeEntry = ({ source, event, raw, particulars }: Recordable, place: EntryPlace): MadeEntry => {
   const { origin, received, state, subjects, random } = place
   const [actor, target, ...involved] = subjects
@@ -66,6 +70,8 @@ export const makeEntry = ({ source, event, raw, particulars }: Recordable, place
     commitments[group] = commitGroup(group, opening)
     payloadSize += value.length
   }
+  if (payloadSize > MAX_PAYLOAD)
+    throw new TlogError('too_large', `an event has at most ${MAX_PAYLOAD} bytes of payload, got ${payloadSize}`)
   const handles: Handles = {
     actor: actor.handle,
     target: target.handle,
@@ -81,7 +87,7 @@ export const makeEntry = ({ source, event, raw, particulars }: Recordable, place
     ...(state.last !== undefined && { previous: state.last }),
     handles,
     commitments,
-    payloadSize,
+    payloadSize: Math.ceil(payloadSize / SIZE_STEP) * SIZE_STEP,
     ...(particulars !== undefined && { particulars }),
   })
   return { leaf, leafHash: hashLeaf(leaf), openings, actor, target }

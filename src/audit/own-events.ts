@@ -1,5 +1,9 @@
 /** The events that the log makes itself, as a source of its own (spec/entry.md). */
+
 import type { Particulars } from '../event/leaf.ts'
+import { encodeUtf8 } from '../primitives/bytes.ts'
+import { encodeHex } from '../primitives/hex.ts'
+import { sha256 } from '../primitives/sha256.ts'
 import type { Recordable } from './make-entry.ts'
 
 /** The source of the log's own entries; no other may have this name. */
@@ -52,7 +56,7 @@ export const ownEvent = ({
 export const gapEvent = (source: string, from: number, to: number, time: number): Recordable =>
   ownEvent({
     action: 'source.gap',
-    id: `gap:${source.slice(0, 40)}:${from}`,
+    id: `gap:${encodeHex(sha256(encodeUtf8(source))).slice(0, 40)}:${from}`,
     time,
     target: { type: 'source', id: source },
     particulars: { source, from, to },

@@ -1,10 +1,10 @@
 /** The recorder: takes events of many sources, chains those of each, and appends them with their payloads, each once. */
 import type { Appender, PublishedCheckpoint } from '../log/log.ts'
 import type { Clock } from '../primitives/clock.ts'
-import { TlogError } from '../primitives/error.ts'
+import { isTlogError, TlogError } from '../primitives/error.ts'
 import type { Hash } from '../primitives/hash.ts'
 import type { Change, KeyValueStore } from '../storage/storage.ts'
-import { type MadeEntry, makeEntry, type Recordable, subjectsOf } from './make-entry.ts'
+import { MAX_PAYLOAD, type MadeEntry, makeEntry, type Recordable, subjectsOf } from './make-entry.ts'
 import { gapEvent, OWN_SOURCE } from './own-events.ts'
 import { type Sealer, sealPayload } from './payload.ts'
 import { type EventId, type EventPlace, placeEvents } from './place-events.ts'
@@ -33,6 +33,8 @@ export type Recorded =
     }
   /** The source has another event with this id, at this index where it was there before. */
   | { readonly kind: 'conflict'; readonly index: number | undefined }
+  /** It is larger than an event may be. Those that came with it are not held back by it. */
+  | { readonly kind: 'too large'; readonly message: string }
 
 /** The answer to some events. */
 export interface RecordedAll {
@@ -167,6 +169,9 @@ export class Recorder {
   async #record(items: readonly Recordable[]): Promise<RecordedAll> {
     const { log, store, subjects, appended } = this.#parts
     const places = await placeEvents(items, store, subjects)
+    // After a commit that could not be published its rows are there, and nothing of it may be acknowledged.
+    if (places.some((place) => place.kind === 'known' && place.index >= log.published.size))
+      throw new TlogError('unknown_outcome', 'an event is in the database, but under no published checkpoint')
     const step = await this.#make(items, places)
     if (step.made.length === 0) return { items: answersOf(places, new Map()), checkpoint: log.published }
     const leaves = step.made.map(({ entry }) => entry.leaf)
@@ -206,8 +211,12 @@ export class Recorder {
       const count = wanted[i]?.length ?? 0
       const state = states.get(source) ?? NEW_SOURCE
       const received = clock()
-      const entry = makeEntry(draft.item, { origin, received, state, subjects: found.slice(at, at + count), random })
+      const subjectsOfIt = found.slice(at, at + count)
       at += count
+      const entry = ifNotTooLarge(() =>
+        makeEntry(draft.item, { origin, received, state, subjects: subjectsOfIt, random }),
+      )
+      if (entry === undefined) continue
       const { openings, leafHash } = entry
       const keys = { actor: entry.actor.key, target: entry.target.key }
       made.push({ ...draft, entry, received, payload: sealPayload(openings, keys, leafHash, sealer) })
@@ -266,6 +275,17 @@ const answersOf = (places: readonly EventPlace[], recorded: ReadonlyMap<number, 
     const known = { kind: 'recorded', isDuplicate: true, received: undefined, leafHash: undefined } as const
     if (place.kind === 'known') return { ...known, index: place.index }
     const first = recorded.get(place.kind === 'repeated' ? place.of : position)
-    if (first?.kind !== 'recorded') throw new RangeError('an event was not appended')
+    // Whatever was not made was too large: everything else that goes wrong goes wrong for all.
+    if (first?.kind !== 'recorded')
+      return { kind: 'too large', message: `an event has at most ${MAX_PAYLOAD} bytes of payload` }
     return { ...first, isDuplicate: place.kind === 'repeated' }
   })
+
+const ifNotTooLarge = <T>(make: () => T): T | undefined => {
+  try {
+    return make()
+  } catch (error) {
+    if (isTlogError(error, 'too_large')) return undefined
+    throw error
+  }
+}

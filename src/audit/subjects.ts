@@ -2,6 +2,7 @@
 import { canonicalJson } from '../event/canonical-json.ts'
 import { HANDLE_SIZE } from '../event/leaf.ts'
 import { concatBytes, encodeUtf8 } from '../primitives/bytes.ts'
+import { TlogError } from '../primitives/error.ts'
 import { encodeHex } from '../primitives/hex.ts'
 import type { Change, KeyValueStore } from '../storage/storage.ts'
 
@@ -51,6 +52,7 @@ export class Subjects {
   /** 16 random bytes that tell this table from others. */
   readonly id: Uint8Array
   readonly #known = new Map<string, Subject>()
+  #failure: TlogError | undefined
 
   private constructor(parts: SubjectsParts, id: Uint8Array, tableKey: Uint8Array) {
     this.#parts = parts
@@ -80,6 +82,7 @@ export class Subjects {
    * Rejects with `corrupt`, `poisoned` and `io`.
    */
   async find(names: readonly SubjectName[]): Promise<readonly Subject[]> {
+    if (this.#failure !== undefined) throw this.#failure
     const texts = names.map(({ tenant = '', type, id }, i) =>
       id === undefined ? `?${i}` : canonicalJson([tenant, type, id]),
     )
@@ -107,10 +110,26 @@ export class Subjects {
       found.set(text, subject)
       if (row === undefined) this.#addRows(text, subject, changes)
     }
-    if (changes.length > 0) await this.#parts.store.write(changes)
+    if (changes.length > 0) await this.#write(changes)
     for (const text of texts) {
       const subject = found.get(text)
       if (subject !== undefined && !text.startsWith('?')) this.#remember(text, subject)
+    }
+  }
+
+  /** After a failed write a row may be there that a power cut takes away: nothing is sealed under its key. */
+  async #write(changes: readonly Change[]): Promise<void> {
+    try {
+      await this.#parts.store.write(changes)
+    } catch (cause) {
+      this.#failure = new TlogError(
+        'poisoned',
+        'the keys of subjects cannot be written; the server must be restarted',
+        {
+          cause,
+        },
+      )
+      throw this.#failure
     }
   }
 

@@ -1,6 +1,6 @@
 /** Opens the audit service of a log: at start when the log has events, else with the first one. */
 import { chmod, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Audit, hasSubjects, openAudit } from '../audit/open.ts'
 import type { AppendedEvent } from '../audit/recorder.ts'
 import { aesSealer, mac, randomSource } from '../audit/sealer.node.ts'
@@ -11,6 +11,7 @@ import { RefusedError } from '../log/refusal.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { isTlogError, TlogError } from '../primitives/error.ts'
 import { openStorage } from '../storage/backends.ts'
+import { syncFolder } from '../storage/files.node.ts'
 import type { Storage } from '../storage/storage.ts'
 
 /** The audit service with its index. */
@@ -42,7 +43,7 @@ export interface AuditServiceOptions {
 export const openAuditService = async (options: AuditServiceOptions): Promise<AuditService> => {
   const { folder, keysFolder } = options
   const path = folder === undefined ? undefined : resolve(keysFolder ?? `${folder}.keys`)
-  if (folder !== undefined && path?.startsWith(`${resolve(folder)}/`))
+  if (folder !== undefined && path !== undefined && `${path}/`.startsWith(`${resolve(folder)}/`))
     throw new TlogError('usage', `want --subject-keys outside of the data folder, got ${path}`)
   const service = new LazyAudit(options, path)
   if (await hasSubjects(options.storage)) await service.reopen()
@@ -109,7 +110,9 @@ const openKeys = async (path: string | undefined, create: boolean): Promise<Stor
   )
   // LevelDB makes the folder even of a database that it is not to make.
   if (!create && !isThere) throw new TlogError('not_found', `there is no folder ${path}`)
-  const storage = await openStorage(`level:${path}`, { create: !isThere })
+  const storage = await openStorage(`level:${path}`, { create })
+  // A power cut must not take the name of the folder away, and with it every key.
+  if (create) await syncFolder(dirname(path))
   // Whoever reads these keys can open every payload.
   await chmod(path, 0o700)
   return storage

@@ -1,8 +1,8 @@
 /** Events verified offline: that the log has the entry, and what of the event its file shows (spec/entry.md, ENTRY-8). */
 import { type ErasedUnder, type EventFile, parseEventFile } from '../event/event-file.ts'
-import { type ByGroup, type Group, groups, joinGroups, opensCommitment } from '../event/groups.ts'
+import { type ByGroup, type Group, groupKeys, groups, joinGroups, opensCommitment, subjectOf } from '../event/groups.ts'
 import { type AuditLeaf, parseLeaf } from '../event/leaf.ts'
-import type { JsonObject } from '../event/strict-json.ts'
+import { isJsonObject, type JsonObject } from '../event/strict-json.ts'
 import { decodeUtf8, equalBytes, readUint64 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/sha256.ts'
@@ -41,6 +41,8 @@ export const verifyEventFile = (bytes: Uint8Array, trust: Trust): VerifiedEvent 
   const leaf = parseLeaf(file.leaf)
   if (leaf.origin !== proof.origin)
     throw new TlogError('wrong_origin', `the entry is of ${leaf.origin}, and the proof of ${proof.origin}`)
+  for (const group of ['actor', 'target', 'meta'] as const)
+    if (leaf.commitments[group] === undefined) throw new TlogError('bad_proof', `the entry is of no event: no ${group}`)
   for (const group of groups)
     if (file.groups[group] !== undefined && leaf.commitments[group] === undefined)
       throw new TlogError('bad_proof', `the entry commits to no ${group}`)
@@ -72,29 +74,60 @@ const openShown = (
     if (!opensCommitment(group, shown.opening, commitment))
       throw new TlogError('bad_proof', `${group} is not what the entry commits to`)
     if (group === 'raw') raw = shown.opening.value
-    else values[group] = JSON.parse(decodeUtf8(shown.opening.value))
+    else values[group] = keysOf(group, JSON.parse(decodeUtf8(shown.opening.value)))
   }
-  return { event: { action, outcome, ...joinGroups(values) }, raw }
+  return { event: { ...joinGroups(values), action, outcome }, raw }
+}
+
+/** A group that could hold other keys of the event could show what the entry does not say. */
+const keysOf = (group: Group, value: unknown): unknown => {
+  const known = groupKeys[group]
+  if (known === undefined) return value
+  if (!isJsonObject(value) || Object.keys(value).some((key) => !known.includes(key)))
+    throw new TlogError('bad_proof', `${group} holds what it cannot`)
+  return value
 }
 
 const verifyErased = (file: EventFile, { index, origin }: VerifiedProof, trust: Trust): ByGroup<number> => {
   const found: Partial<Record<Group, number>> = {}
   for (const group of groups) {
     const shown = file.groups[group]
-    if (shown?.kind === 'erased') found[group] = verifyErasure(shown.under, index, origin, trust)
+    if (shown?.kind === 'erased') found[group] = verifyErasure(group, shown.under, { index, origin }, trust)
   }
   return found
 }
 
+const LOG_SOURCE = 'treehead'
+
+/** A group about both goes with either. */
+const isAbout = (group: Group, part: unknown): boolean =>
+  (part === 'actor' || part === 'target') && (subjectOf[group] === part || subjectOf[group] === 'both')
+
 /** The index of the entry under which the event at `index` was erased. */
-const verifyErasure = ({ leaf, proof, indices }: ErasedUnder, index: number, origin: string, trust: Trust): number => {
+const verifyErasure = (
+  group: Group,
+  { leaf, proof, indices }: ErasedUnder,
+  { index, origin }: { readonly index: number; readonly origin: string },
+  trust: Trust,
+): number => {
   const verified = verifyProofFile(proof, { ...trust, entry: leaf })
-  const { action, particulars, origin: own } = parseLeaf(leaf)
-  const list = particulars?.['list']
-  if (own !== origin || (action !== 'privacy.erase' && action !== 'log.archive') || !(list instanceof Uint8Array))
-    throw new TlogError('bad_proof', 'what a group is said to be erased under is no erasure of this log')
-  if (!equalBytes(sha256(indices), list))
+  const { action, particulars = {}, origin: own, source } = parseLeaf(leaf)
+  const { list, count, part } = particulars
+  const isErasure = action === 'log.archive' || (action === 'privacy.erase' && isAbout(group, part))
+  if (own !== origin || verified.origin !== origin || source !== LOG_SOURCE || !isErasure)
+    throw new TlogError('bad_proof', `what ${group} is said to be erased under is no erasure of it by this log`)
+  // Whoever could say beforehand what will be erased could let anything disappear later.
+  if (verified.index <= index) throw new TlogError('bad_proof', `${group} was erased before the event was there`)
+  if (!(list instanceof Uint8Array) || !equalBytes(sha256(indices), list) || indices.length !== 8 * Number(count))
     throw new TlogError('bad_proof', 'the list of what was erased is not that of the entry')
-  for (let at = 0; at + 8 <= indices.length; at += 8) if (readUint64(indices, at) === index) return verified.index
+  let last = -1
+  let isListed = false
+  for (let at = 0; at < indices.length; at += 8) {
+    const next = readUint64(indices, at)
+    if (next <= last) throw new TlogError('bad_proof', 'the list of what was erased is not in order')
+    last = next
+    isListed ||= next === index
+  }
+  if (isListed) return verified.index
   throw new TlogError('bad_proof', `the list of what was erased does not have event ${index}`)
 }

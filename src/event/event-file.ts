@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from '../primitives/bytes.ts'
 import { TlogError } from '../primitives/error.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { type ByGroup, type Group, isGroup, type Opening } from './groups.ts'
-import { isJsonObject, type Json, type JsonObject, parseStrictJson } from './strict-json.ts'
+import { isJsonObject, type Json, type JsonObject, MAX_DEPTH, parseStrictJson } from './strict-json.ts'
 
 /** The media type. */
 export const EVENT_FILE_TYPE = 'application/vnd.treehead.event+json'
@@ -64,9 +64,9 @@ const formatShown = (group: Group, shown: Shown): Json => {
   }
 }
 
-/** Parses an event file. Throws `malformed`: every member has to be one that is known, and of its type. */
+/** Parses an event file, in which values of an event stand three levels deeper. Throws `malformed`: every member has to be one that is known, and of its type. */
 export const parseEventFile = (bytes: Uint8Array): EventFile => {
-  const file = membersOf(parseStrictJson(bytes), 'the file', ['format', 'leaf', 'proof', 'groups'])
+  const file = membersOf(parseStrictJson(bytes, MAX_DEPTH + 3), 'the file', ['format', 'leaf', 'proof', 'groups'])
   if (file['format'] !== FORMAT) throw malformed(`the format is not ${FORMAT}`)
   const given = file['groups']
   if (!isJsonObject(given)) throw malformed('groups is no object')

@@ -65,9 +65,16 @@ export const parseEvent = (value: Json): ParsedEvent => {
   if (!isJsonObject(value)) return { kind: 'refused', issues: [issue('wrong_type', '', 'want an object')] }
   checkObject(value, '', eventKeys, issues)
   checkText(value, '', issues)
-  if (issues.length > 0) return { kind: 'refused', issues }
+  if (issues.length > 0) return { kind: 'refused', issues: issues.slice(0, MAX_ISSUES).map(cutPath) }
   return { kind: 'event', event: { outcome: 'success', ...value } as unknown as AuditEvent }
 }
+
+/** Faults of one event that are told, and how much of a path: an answer must not be larger than what it is about. */
+const MAX_ISSUES = 16
+const MAX_PATH = 256
+
+const cutPath = (one: Issue): Issue =>
+  one.path.length <= MAX_PATH ? one : { ...one, path: `${one.path.slice(0, MAX_PATH)}…` }
 
 /** Adds what is wrong with a value that is there. */
 type Check = (value: Json, path: string, issues: Issue[]) => void
@@ -218,6 +225,7 @@ const REFUSED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2
 
 /** Every string and key, however deep. */
 const checkText = (value: Json, path: string, issues: Issue[]): void => {
+  if (issues.length >= MAX_ISSUES) return
   if (typeof value === 'string') {
     if (value.length > MAX_STRING)
       issues.push(issue('too_long', path, `want at most ${MAX_STRING} characters, got ${value.length}`))

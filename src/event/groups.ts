@@ -59,6 +59,12 @@ export const groupValues = (event: AuditEvent, raw?: Uint8Array): ByGroup<Uint8A
   }
 }
 
+/** The keys of the groups whose members are keys of the event itself. */
+export const groupKeys: ByGroup<readonly string[]> = {
+  text: ['msg', 'reason'],
+  meta: ['id', 'time', 'service', 'tenant', 'corr', 'src_id', 'n'],
+}
+
 /** The event that group values (JSON, without `raw`) were made from, as far as they are there. */
 export const joinGroups = (values: ByGroup<unknown>): JsonObject => {
   const { text, meta, raw: _, ...others } = values

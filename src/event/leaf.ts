@@ -38,7 +38,7 @@ export interface AuditLeaf {
   readonly previous?: Hash
   readonly handles: Handles
   readonly commitments: ByGroup<Hash>
-  /** Bytes of the values of all groups. */
+  /** Bytes of the values of all groups, rounded up to a multiple of `SIZE_STEP`. */
   readonly payloadSize: number
   readonly particulars?: Particulars
 }
@@ -49,6 +49,9 @@ export const LEAF_PREFIX = Uint8Array.of(0xd9, 0xd9, 0xf7)
 /** True for what begins as a leaf does, whatever follows. */
 export const looksLikeLeaf = (entry: Uint8Array): boolean =>
   entry.length >= 3 && equalBytes(entry.subarray(0, 3), LEAF_PREFIX)
+
+/** To the byte, the size of a payload would tell a short name from a long one. */
+export const SIZE_STEP = 256
 
 const SOURCE = /^[a-z0-9._:/-]{1,64}$/
 
@@ -154,7 +157,7 @@ function checkMap(map: unknown): asserts map is LeafMap {
   checkHandles(h)
   for (const hash of Object.values(membersOf(c, 'c', isGroup)))
     if (!isBytes(hash, HASH_SIZE)) throw malformed('c has something that is no hash')
-  if (!isCount(z, 0)) throw malformed('z is no size')
+  if (!isCount(z, 0) || z % SIZE_STEP !== 0) throw malformed(`z is no multiple of ${SIZE_STEP}`)
   if (d === undefined) return
   if (!hasParticulars(a)) throw malformed(`d does not belong to ${a}`)
   for (const value of Object.values(membersOf(d, 'd', (key) => /^[a-z][a-z_]{0,31}$/.test(key))))

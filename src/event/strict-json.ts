@@ -20,11 +20,12 @@ export const MAX_DEPTH = 32
 /**
  * Parses UTF-8. Throws `malformed` for what is no JSON, and for all that two readers might take for two things: keys that
  * appear twice or reach into prototypes, integers over 2^53−1 and numbers beyond the range of a double, lone surrogates,
- * a byte order mark, and nesting over 32 levels.
+ * a byte order mark, and nesting over `maxDepth` levels,
+ * by default 32.
  */
-export const parseStrictJson = (bytes: Uint8Array): Json => {
+export const parseStrictJson = (bytes: Uint8Array, maxDepth = MAX_DEPTH): Json => {
   const text = decodeUtf8(bytes)
-  const keys = countKeys(text)
+  const keys = countKeys(text, maxDepth)
   let value: Json
   try {
     value = JSON.parse(text) as Json
@@ -41,7 +42,7 @@ const BACKSLASH = 0x5c
 const COLON = 0x3a
 
 /** How many members the objects in the text have, which outside strings is how many colons; checks the depth on the way. */
-const countKeys = (text: string): number => {
+const countKeys = (text: string, maxDepth: number): number => {
   let depth = 0
   let colons = 0
   for (let i = 0; i < text.length; i++) {
@@ -50,7 +51,7 @@ const countKeys = (text: string): number => {
     else if (unit === COLON) colons++
     else if (unit === 0x7b || unit === 0x5b) {
       depth++
-      if (depth > MAX_DEPTH) throw new TlogError('malformed', `JSON is nested over ${MAX_DEPTH} levels deep`)
+      if (depth > maxDepth) throw new TlogError('malformed', `JSON is nested over ${maxDepth} levels deep`)
     } else if (unit === 0x7d || unit === 0x5d) depth--
   }
   return colons

@@ -72,7 +72,7 @@ const readOne = async (c: Context<Env>, { events, ask, viewed }: EventsAppOption
 interface Rejected {
   readonly item: number
   readonly id?: string
-  readonly code: Issue['code'] | 'id_conflict' | 'forbidden_tenant'
+  readonly code: Issue['code'] | 'id_conflict' | 'forbidden_tenant' | 'too_large'
   readonly path: string
   readonly message: string
   readonly hint?: string
@@ -93,7 +93,15 @@ const send = async (c: Context<Env>, options: EventsAppOptions): Promise<Respons
   for (const [i, answer] of answers.entries()) {
     const item = items[i]?.item ?? 0
     if (answer.kind === 'recorded') accepted.push({ item, recorded: answer })
-    else rejected.push(conflictOf(item, answer, values[item], isOne))
+    else if (answer.kind === 'conflict') rejected.push(conflictOf(item, answer, { value: values[item], isOne, access }))
+    else
+      rejected.push({
+        item,
+        ...idOf(values[item]),
+        code: 'too_large',
+        path: isOne ? '' : `/${item}`,
+        message: answer.message,
+      })
   }
   const checkpoint = isAwaited && accepted.length > 0 ? await witnessed(c, signed, options.reach) : signed
   const withProof = c.req.query('proof') !== undefined
@@ -151,14 +159,14 @@ const foreignTenant = (event: AuditEvent, access: Access): readonly Pick<Rejecte
 const conflictOf = (
   item: number,
   { index }: Extract<Recorded, { kind: 'conflict' }>,
-  value: Json | undefined,
-  isOne: boolean,
+  { value, isOne, access }: { readonly value: Json | undefined; readonly isOne: boolean; readonly access: Access },
 ): Rejected => ({
   item,
   ...idOf(value),
   code: 'id_conflict',
   path: isOne ? '/id' : `/${item}/id`,
-  message: `another event has this id${index === undefined ? '' : `, at index ${index}`}`,
+  // It may be of another tenant, whose events are nowhere for this one.
+  message: `another event has this id${index === undefined || access.tenant !== undefined ? '' : `, at index ${index}`}`,
 })
 
 const idOf = (value: Json | undefined): { readonly id?: string } => {

@@ -4,10 +4,11 @@ import { type Context, Hono } from 'hono'
 import { ingest } from '../audit/ingest.ts'
 import type { Recorder } from '../audit/recorder.ts'
 import { sourceFormat } from '../audit/sources/index.ts'
-import type { SourceAnswer, SourceFormat } from '../audit/sources/source.ts'
+import type { SourceAnswer, SourceFormat, SourceItem } from '../audit/sources/source.ts'
+import { MAX_ELEMENTS } from '../audit/sources/spans.ts'
 import type { Clock } from '../primitives/clock.ts'
 import { TlogError } from '../primitives/error.ts'
-import { type Ask, requireSource } from './access.ts'
+import { type Access, type Ask, may, requireSource } from './access.ts'
 import { type Env, readBody } from './body.ts'
 
 /** What the routes need. */
@@ -21,21 +22,19 @@ export interface IngestAppOptions {
 /** Bytes of a delivery, as sent and after decompression; OTLP recommends as much. */
 const MAX_DELIVERY = 20 * 2 ** 20
 
-/** Items of a delivery: two bytes can be one, and each becomes an entry for ever. */
-const MAX_ITEMS = 20_000
-
 const NO_STORE = { 'Cache-Control': 'no-store' }
 
 /** The app. `?summary` answers how many items there were of each kind, whatever the format's own answer is. */
 export const ingestApp = (options: IngestAppOptions): Hono<Env> => {
   const app = new Hono<Env>()
   app.post('/v1/ingest/:format', async (c) => {
-    const source = requireSource(options.ask(c.req.header('authorization'), 'event.send'))
+    const access = options.ask(c.req.header('authorization'), 'event.send')
+    const source = requireSource(access)
     const format = formatOf(c)
     const items = format.parse({ headers: c.req.header(), body: await readDelivery(c) })
-    if (items.length > MAX_ITEMS)
-      throw new TlogError('too_large', `want at most ${MAX_ITEMS} items in a delivery, got ${items.length}`)
-    const ingested = await ingest(source, items, options)
+    if (items.length > MAX_ELEMENTS)
+      throw new TlogError('too_large', `want at most ${MAX_ELEMENTS} items in a delivery, got ${items.length}`)
+    const ingested = await ingest(source, ofTenant(items, access), options)
     if (c.req.query('summary') !== undefined) return c.json(ingested, 200, NO_STORE)
     return answer(format.answer(items))
   })
@@ -46,6 +45,19 @@ export const ingestApp = (options: IngestAppOptions): Hono<Env> => {
     return c.json({ verification }, 200, NO_STORE)
   })
   return app
+}
+
+/** Whoever is bound to a tenant sends its events only: what names none is of it, and what names another is kept apart. */
+const ofTenant = (items: readonly SourceItem[], access: Access): readonly SourceItem[] => {
+  const { tenant } = access
+  if (tenant === undefined) return items
+  return items.map((item): SourceItem => {
+    if (item.kind !== 'event') return item
+    if (item.event.tenant === undefined) return { ...item, event: { ...item.event, tenant } }
+    if (may(access, 'event.send', item.event.tenant)) return item
+    const reason = 'the token is bound to another tenant'
+    return { kind: 'quarantine', code: 'forbidden_tenant', reason, raw: item.raw }
+  })
 }
 
 const formatOf = (c: Context<Env>): SourceFormat => {

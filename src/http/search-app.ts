@@ -38,6 +38,8 @@ export const searchApp = (options: SearchAppOptions): Hono<Env> => {
     const by = facetOf(c, access)
     const limit = numberOf(c, 'limit')
     const facets = await options.search()?.facets(filter, by, limit)
+    const names = facets?.values.length ?? 0
+    if (names > 0 && (by === 'actor' || by === 'target' || by === 'tenant')) await options.viewed(access, names)
     return c.json(facets ?? { values: [], others: 0, without: 0 }, 200, NO_STORE)
   })
   return app

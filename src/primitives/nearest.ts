@@ -9,6 +9,8 @@ export const nearest = (
   known: Iterable<string>,
   within = Math.max(2, Math.floor(name.length / 3)),
 ): string | undefined => {
+  // What is this long is no slip of the finger, and the distance costs its square.
+  if (name.length > MAX_NAME) return undefined
   let best: string | undefined
   let least = within + 1
   for (const candidate of known) {
@@ -17,6 +19,8 @@ export const nearest = (
   }
   return best
 }
+
+const MAX_NAME = 64
 
 /** Levenshtein's distance, one row at a time. */
 const editDistance = (a: string, b: string): number => {

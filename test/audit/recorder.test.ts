@@ -7,6 +7,7 @@ import { verifyEventFile } from '../../src/client/event-receipt.ts'
 import { formatEventFile } from '../../src/event/event-file.ts'
 import { type Group, joinGroups } from '../../src/event/groups.ts'
 import { parseLeaf } from '../../src/event/leaf.ts'
+import type { JsonObject } from '../../src/event/strict-json.ts'
 import { hashLeaf } from '../../src/merkle/hash.ts'
 import { decodeUtf8 } from '../../src/primitives/bytes.ts'
 import { type MemoryAudit, memoryAudit, roleAssigned } from '../support/memory-audit.ts'
@@ -14,7 +15,8 @@ import { type MemoryAudit, memoryAudit, roleAssigned } from '../support/memory-a
 const from = (source: string, ...ids: readonly string[]): readonly Recordable[] =>
   ids.map((id) => ({ source, event: roleAssigned(id) }))
 
-const indicesOf = (items: readonly Recorded[]): readonly (number | undefined)[] => items.map(({ index }) => index)
+const indicesOf = (items: readonly Recorded[]): readonly (number | undefined)[] =>
+  items.map((item) => (item.kind === 'too large' ? undefined : item.index))
 
 const leavesOf = async ({ log }: MemoryAudit) =>
   (await log.reader.entries(0, log.reader.published.size)).map((entry) => ({
@@ -105,7 +107,7 @@ describe('recording', () => {
       { source: 'okta', event: roleAssigned('b', { msg: 'other' }) },
     ]
     const { items } = await audit.recorder.record([other, ...twice])
-    expect(items.map(({ kind, index }) => [kind, index])).toEqual([
+    expect(items.map((item) => [item.kind, indicesOf([item])[0]])).toEqual([
       ['conflict', 0],
       ['recorded', 1],
       ['conflict', undefined],
@@ -123,6 +125,25 @@ describe('recording', () => {
       { source: 'treehead', number: 1, particulars: { source: 'agent', from: 2, to: 3 } },
       { source: 'treehead', number: 2, particulars: { source: 'agent', from: 6, to: 7 } },
     ])
+  })
+
+  it('takes no event over 1 MiB, and those that came with it all the same', async () => {
+    await using audit = await memoryAudit()
+    const raw = new Uint8Array(2 ** 20)
+    const [small, other] = from('okta', 'a', 'b')
+    const { items } = await audit.recorder.record([small, { ...from('okta', 'large')[0], raw }, other] as Recordable[])
+    expect(items.map(({ kind }) => kind)).toEqual(['recorded', 'too large', 'recorded'])
+    const leaves = await leavesOf(audit)
+    expect(leaves.map(({ number }) => number)).toEqual([1, 2])
+    expect(leaves.every(({ payloadSize }) => payloadSize % 256 === 0)).toBe(true)
+  })
+
+  it('[EVENT-8] tells the gaps of sources apart whose names begin alike', async () => {
+    await using audit = await memoryAudit()
+    const name = 'a-name-that-is-longer-than-forty-characters-'
+    for (const source of [`${name}1`, `${name}2`])
+      await audit.recorder.record([{ source, event: roleAssigned('e', { n: 3 }) }])
+    expect((await leavesOf(audit)).filter(({ action }) => action === 'source.gap')).toHaveLength(2)
   })
 
   it('tells of what was appended in the order of the indices', async () => {
@@ -166,6 +187,18 @@ describe('[PAYLOAD-3] a payload that is not what its entry commits to', () => {
 })
 
 describe('[ENTRY-8] an event file', () => {
+  it('verifies however deep an event may be', async () => {
+    await using audit = await memoryAudit()
+    const deep = JSON.parse(`${'{"a":'.repeat(30)}1${'}'.repeat(30)}`) as JsonObject
+    await audit.recorder.record([{ source: 'okta', event: roleAssigned('deep', { before: deep }) }])
+    const { bytes: leaf, openings } = await audit.events.read(0)
+    const groups = Object.fromEntries(
+      Object.entries(openings).map(([group, opening]) => [group, { kind: 'shown', opening } as const]),
+    )
+    const file = formatEventFile({ leaf, proof: await audit.log.reader.proofFile(0), groups })
+    expect(verifyEventFile(file, { vkey: audit.vkey })).toMatchObject({ verdict: 'valid', event: { before: deep } })
+  })
+
   it('is valid, withheld or missing, by what it shows', async () => {
     await using audit = await memoryAudit()
     await audit.recorder.record(from('okta', 'a', 'b'))

@@ -21,7 +21,7 @@ const leaf: AuditLeaf = {
   previous: hash(1),
   handles: { actor: handle(2), target: handle(3), with: [handle(4), handle(5)] },
   commitments: Object.fromEntries(groups.map((group, i) => [group, hash(i)])),
-  payloadSize: 612,
+  payloadSize: 768,
 }
 const gap: AuditLeaf = {
   ...leaf,
@@ -84,6 +84,7 @@ describe('[ENTRY-1] an entry', () => {
     ['a commitment of 33 bytes', (map) => Object.assign(map, { c: { actor: new Uint8Array(33) } })],
     ['an array of commitments', (map) => Object.assign(map, { c: [hash(1)] })],
     ['no size', (map) => delete map['z']],
+    ['a size to the byte', (map) => Object.assign(map, { z: 769 })],
     ['particulars of an event of a producer', (map) => Object.assign(map, { d: { note: 'jdoe' } })],
   ])('is refused with %s', (_, change) => {
     expect(() => parseLeaf(changed(change))).toThrow(malformed)

@@ -39,7 +39,7 @@ const leaf: AuditLeaf = {
   number: 1,
   handles: { actor: handle(1), target: handle(2), with: [handle(3)] },
   commitments: Object.fromEntries(groups.map((group) => [group, commitGroup(group, openings[group])])),
-  payloadSize: Object.values(values).reduce((sum, { length }) => sum + length, 0),
+  payloadSize: Math.ceil(Object.values(values).reduce((sum, { length }) => sum + length, 0) / 256) * 256,
 }
 const indices = encodeUint64(0)
 const erasure: AuditLeaf = {
@@ -49,7 +49,7 @@ const erasure: AuditLeaf = {
   handles: {},
   commitments: {},
   payloadSize: 0,
-  particulars: { list: sha256(indices), count: 1, ground: '17(1)(b)' },
+  particulars: { list: sha256(indices), count: 1, part: 'actor', ground: '17(1)(b)' },
 }
 const [entry, eraser] = [formatLeaf(leaf), formatLeaf(erasure)]
 
@@ -73,6 +73,28 @@ const entries: readonly (readonly [string, Uint8Array])[] = [
   ['version 2', concatBytes(tag, encode({ v: 2 }, rfc8949EncodeOptions))],
   ['particulars of a producer', concatBytes(tag, encode({ d: { note: 'x' } }, rfc8949EncodeOptions))],
 ]
+
+/** The same log with the erasure first, which says beforehand what will be gone. */
+const early = (() => {
+  const hashes = [hashLeaf(eraser), hashLeaf(entry)] as const
+  const text = formatCheckpoint({ origin: key.name, size: 2, root: hashNode(...hashes), extensions: [] })
+  const checkpoint = signNote(text, [signerOf(key)])
+  return {
+    event: formatProofFile({ index: 1, proof: [hashes[0]], checkpoint }),
+    erasure: formatProofFile({ index: 0, proof: [hashes[1]], checkpoint }),
+  }
+})()
+
+/** An entry whose `meta` says something else about the event than the entry does. */
+const twoFaced = () => {
+  const value = encodeUtf8('{"action":"access.read","id":"01K0AV6Y7N1","time":"2026-11-20T21:47:00.123Z"}')
+  const meta = { salt: openings.meta.salt, value }
+  const bytes = formatLeaf({ ...leaf, commitments: { ...leaf.commitments, meta: commitGroup('meta', meta) } })
+  const text = formatCheckpoint({ origin: key.name, size: 1, root: hashLeaf(bytes), extensions: [] })
+  const proof = formatProofFile({ index: 0, proof: [], checkpoint: signNote(text, [signerOf(key)]) })
+  const all = { ...shown, meta: { kind: 'shown', opening: meta } } as const
+  return () => decodeUtf8(formatEventFile({ leaf: bytes, proof, groups: all }))
+}
 
 type AllShown = Partial<Record<Group, Shown>>
 const shown: AllShown = Object.fromEntries(
@@ -100,6 +122,12 @@ const files: readonly (readonly [string, string])[] = [
     file({ actor: { kind: 'erased', under: { ...under, indices: encodeUint64(1) } } }),
   ],
   ['erased under an event', file({ actor: { kind: 'erased', under: { ...under, leaf: entry, proof: proofOf(0) } } })],
+  ['erased under an erasure of the other part', file({ target: { kind: 'erased', under } })],
+  [
+    'erased before it was there',
+    file({ actor: { kind: 'erased', under: { ...under, proof: early.erasure } } }, early.event),
+  ],
+  ['a group that holds what it cannot', twoFaced()()],
   ['another member', file({}).replace('"format"', '"formats": 1, "format"')],
   ['another format', file({}).replace('event@v1', 'event@v2')],
 ]
@@ -159,7 +187,7 @@ describe('[ENTRY-6] [ENTRY-8] the vectors of entries and event files', () => {
       'erased',
       'withheld',
       'missing',
-      ...Array(5).fill('bad_proof'),
+      ...Array(8).fill('bad_proof'),
       'malformed',
       'malformed',
     ])

@@ -145,6 +145,8 @@ describe('who finds what', () => {
     expect((await here.get('by=actor', auditor, '/v1/events/facets')).status).toBe(403)
     expect((await here.get('by=action', auditor, '/v1/events/facets')).status).toBe(200)
     expect(here.viewed).toEqual([])
+    await here.get('by=actor', reader, '/v1/events/facets')
+    expect(here.viewed).toEqual([1])
   })
 
   it.each(['append', 'admin'] as const)('[ACCESS-1] a token of the role %s finds nothing', async (role) => {

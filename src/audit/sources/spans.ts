@@ -16,11 +16,15 @@ export const rootOf = (bytes: Uint8Array): Span => {
   return { start, end }
 }
 
-/** The elements of the array that lies there. Throws `malformed` when it is none. */
+/** Items of one delivery: two bytes can be one, and each becomes an entry for ever. */
+export const MAX_ELEMENTS = 20_000
+
+/** The elements of the array that lies there. Throws `malformed` when it is none, and `too_large`. */
 export const elementsOf = (bytes: Uint8Array, { start }: Span): readonly Span[] => {
   if (bytes[start] !== OPEN_ARRAY) throw wrong(start, 'an array')
   const elements: Span[] = []
   walk(bytes, start, (at) => {
+    if (elements.length === MAX_ELEMENTS) throw new TlogError('too_large', `want at most ${MAX_ELEMENTS} items`)
     const end = skipValue(bytes, at)
     elements.push({ start: at, end })
     return end
