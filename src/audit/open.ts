@@ -1,4 +1,5 @@
 /** Opening the audit service over a log: its recorder and its reader, wired to the table of subjects. */
+import { looksLikeLeaf } from '../event/leaf.ts'
 import type { Log } from '../log/open.ts'
 import { RefusedError } from '../log/refusal.ts'
 import { equalBytes } from '../primitives/bytes.ts'
@@ -43,12 +44,24 @@ export interface Audit {
 export const hasSubjects = async (storage: Storage): Promise<boolean> =>
   (await storage.keyValue(AUDIT_STORE).get(TABLE_ROW)) !== undefined
 
-/** Opens. Rejects with RefusedError `keys_of_another` for a table of another log, with `corrupt` and `io`. */
+/** Looks at every entry, once in the life of a log: before its first event. */
+const assertNoEvents = async ({ reader }: Log): Promise<void> => {
+  const { size } = reader.published
+  for (let at = 0; at < size; ) {
+    const entries = await reader.entries(at, size)
+    const found = entries.findIndex(looksLikeLeaf)
+    if (found >= 0) throw new RefusedError('events_lost', `entry ${at + found} is an event, and nothing is beside it`)
+    at += entries.length
+  }
+}
+
+/** Opens. Rejects with RefusedError `events_lost`, `keys_of_another` for a table of another log, with `corrupt` and `io`. */
 export const openAudit = async (options: AuditOptions): Promise<Audit> => {
   const { log, storage, keys, sealer, mac, random, clock, appended } = options
   const store = storage.keyValue(AUDIT_STORE)
-  const subjects = await Subjects.open({ store: keys, random, mac })
   const bound = await store.get(TABLE_ROW)
+  if (bound === undefined) await assertNoEvents(log)
+  const subjects = await Subjects.open({ store: keys, random, mac })
   if (bound === undefined) await store.write([{ key: TABLE_ROW, value: subjects.id }])
   else if (!equalBytes(bound, subjects.id))
     throw new RefusedError('keys_of_another', 'the table of subjects is not the one that the payloads belong to')

@@ -30,6 +30,8 @@ export const refusals = {
     'a witness has cosigned another tree of the same size, or holds evidence that this log signed two histories. Keep the database, the ledger and the evidence; do not sign with this key again before it is understood',
   witness_unreachable:
     'so many witnesses do not answer that they alone could have cosigned a newer head; bring them back, or, if you are sure that this database is the newest there is, name them in --proceed-without',
+  events_lost:
+    'the log has events, and what is kept beside them (payloads, ids, chains of sources) is gone, as after `treehead recover`. New events would get numbers and ids that are taken; entries are still read and appended raw',
   keys_missing:
     'the keys that open the payloads of events are gone; put the folder back where --subject-keys says (default: the data folder with .keys behind its name). Without it no payload can be read again',
   keys_of_another: 'the keys of --subject-keys were made with another log; put back those of this one',

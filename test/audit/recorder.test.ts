@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Recordable } from '../../src/audit/make-entry.ts'
 import type { Recorded } from '../../src/audit/recorder.ts'
-import { AUDIT_STORE, payloadRow } from '../../src/audit/records.ts'
+import { AUDIT_STORE, payloadRow, TABLE_ROW } from '../../src/audit/records.ts'
 import { verifyEventFile } from '../../src/client/event-receipt.ts'
 import { formatEventFile } from '../../src/event/event-file.ts'
 import { type Group, joinGroups } from '../../src/event/groups.ts'
@@ -155,6 +155,16 @@ describe('recording', () => {
       [2, 'c'],
     ])
   })
+})
+
+it('is not opened over events without what was kept beside them', async () => {
+  await using audit = await memoryAudit()
+  await audit.recorder.record(from('okta', 'a'))
+  await using other = await memoryAudit()
+  const [event] = await audit.log.reader.entries(0, 1)
+  await other.log.sequencer.append([new TextEncoder().encode('raw'), event ?? new Uint8Array(1)])
+  await other.storage.keyValue(AUDIT_STORE).write([{ key: TABLE_ROW, value: undefined }])
+  await expect(other.again()).rejects.toMatchObject({ reason: 'events_lost' })
 })
 
 describe('[PAYLOAD-3] a payload that is not what its entry commits to', () => {
