@@ -228,7 +228,7 @@ describe('an index that does not belong to the log', () => {
 
   it.each([
     ['of another version', (row: Uint8Array) => row.with(0, 9)],
-    ['of a larger log', (row: Uint8Array) => row.with(16, 200)],
+    ['with more segments than there are', (row: Uint8Array) => row.with(16, 200)],
     ['cut off', (row: Uint8Array) => row.slice(0, 12)],
   ])('[SEARCH-12] is given up: %s', async (_, change) => {
     const { log, storage, search } = await filled(9_000)
@@ -259,6 +259,16 @@ describe('an index that does not belong to the log', () => {
     const state = encodeHex(encodeUtf8('p'))
     expect([...replaced].filter(([key, value]) => key !== state && rows.get(key) !== value)).toEqual([])
     expect(replaced.size).toBe(rows.size)
+  })
+
+  it('[SEARCH-12] is given up when the log is smaller than it', async () => {
+    const { storage } = await filled(9_000)
+    const smaller = plainLog()
+    smaller.push(some(0, 5_000))
+    await using search = await smaller.open(storage)
+    expect(await search.count({})).toBe(5_000)
+    expect((await search.search({ q: 'e4999 e8000' })).indices).toEqual([])
+    expect((await search.search({ order: 'time', descending: true, limit: 1 })).indices).toEqual([4_999])
   })
 
   it('[SEARCH-12] is given up when a summary is missing', async () => {
