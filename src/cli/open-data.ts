@@ -108,7 +108,8 @@ const openFolder = async (path: string, config: Config, surroundings: Surroundin
   const { origin, ledger: ledgerPath, allowDuplicates, cachedTiles, minFreeBytes } = config
   const first = (await dataDirState(path)) !== 'log'
   if (first) await createDataDir({ path, origin, ledgerPath, clock, tokenLine })
-  const volumes = [path, ...(ledgerPath === undefined ? [] : [dirname(resolve(ledgerPath))])]
+  const elsewhere = [ledgerPath, config.subjectKeys].filter((one) => one !== undefined)
+  const volumes = [path, ...elsewhere.map((one) => dirname(resolve(one)))]
   const disk = await openDiskGuard({ paths: volumes, minFreeBytes })
   const late: {
     witnessing?: Witnessing | undefined

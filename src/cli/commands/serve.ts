@@ -26,7 +26,7 @@ import { serve } from '../../http/serve.node.ts'
 import type { LogEvent } from '../../log/events.ts'
 import type { WitnessingEvent } from '../../log/witnesses/witnessing.ts'
 import { useTreeHasher } from '../../merkle/hasher.ts'
-import { TlogError } from '../../primitives/error.ts'
+import { isTlogError, TlogError } from '../../primitives/error.ts'
 import {
   type Config,
   type Field,
@@ -188,7 +188,15 @@ const serviceOf = (data: OpenData, config: Config, logger: Logger, observers: Ob
 
 /** The recorder, which the first event opens. */
 const recorderOf = ({ audit }: Pick<OpenData, 'audit'>): EventsAppOptions['recorder'] => ({
-  record: async (items) => (await audit.open()).recorder.record(items),
+  record: async (items) => {
+    try {
+      return await (await audit.open()).recorder.record(items)
+    } catch (error) {
+      // Also when it is the keys that cannot be written, which the log knows nothing of.
+      if (isTlogError(error, 'poisoned')) failStop({ kind: 'poisoned', error })
+      throw error
+    }
+  },
 })
 
 /** Who reads personal fields leaves an entry. */
