@@ -29,10 +29,13 @@ const publicKeys = remember((key) =>
   createPublicKey({ key: Buffer.from(concatBytes(SPKI, key)), format: 'der', type: 'spki' }),
 )
 
+/** Node 22 reads such keys where its OpenSSL does, and then neither signs nor verifies with them. */
 const isSupported = (): boolean => {
+  const seed = new Uint8Array(MLDSA44_SEED_SIZE)
   try {
-    privateKeys(new Uint8Array(MLDSA44_SEED_SIZE))
-    return true
+    const key = privateKeys(seed)
+    const signature = sign(null, seed, key)
+    return signature.length === MLDSA44_SIGNATURE_SIZE && verify(null, seed, createPublicKey(key), signature)
   } catch {
     return false
   }
